@@ -48,9 +48,7 @@ def sha384(data: bytes) -> bytes:
     return hashlib.sha384(data).digest()
 
 
-def _ecdsa(
-    alg: str, hash_name: str, digest: Callable[[bytes], bytes], curve: ec.EllipticCurve, name: str
-) -> Suite:
+def _ecdsa(alg: str, hash_name: str, digest: Callable[[bytes], bytes], curve: ec.EllipticCurve, name: str) -> Suite:
     size = (curve.key_size + 7) // 8
     algorithm = {"sha-256": hashes.SHA256(), "sha-384": hashes.SHA384()}[hash_name]
     signing = ec.ECDSA(algorithm, deterministic_signing=True)
@@ -82,9 +80,7 @@ def _ecdsa(
         numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(x, "big"), int.from_bytes(y, "big"), curve)
         return numbers.public_key()
 
-    return Suite(
-        alg, hash_name, digest, lambda: ec.generate_private_key(curve), sign, verify, to_jwk, from_jwk
-    )
+    return Suite(alg, hash_name, digest, lambda: ec.generate_private_key(curve), sign, verify, to_jwk, from_jwk)
 
 
 def _verify_ed25519(key: ed25519.Ed25519PublicKey, signature: bytes, data: bytes) -> bool:

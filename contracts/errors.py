@@ -84,9 +84,7 @@ ERRORS: Mapping[str, ErrorRow] = {
     "json_duplicate_name": _bad_message("JSON 含重复成员名", "A JSON object has a name twice"),
     # --- signatures and keys -------------------------------------------------------------------------------
     "jws_malformed": _bad_message("JWS 格式错误", "Not a compact JWS"),
-    "jws_header_invalid": _bad_message(
-        "JWS 头部不符合规定", "The JWS header has other members than alg, kid, typ"
-    ),
+    "jws_header_invalid": _bad_message("JWS 头部不符合规定", "The JWS header has other members than alg, kid, typ"),
     "typ_wrong": _bad_message("JWS 类型(typ)不符", "The JWS is of another type (typ)"),
     "alg_unknown": _bad_message("未知算法", "Unknown algorithm"),
     "alg_mismatch": _bad_message("算法与登记的密钥不符", "The algorithm is not the key's registered one"),
