@@ -1,0 +1,146 @@
+"""What the three console programs show, and how they end.
+
+1. A mistake ends in ONE line on stderr (what, where, remedy) in the reader's language, and exit code 2. No traceback.
+   A mistake on the command line itself likewise. Damaged own data is 3, Ctrl-C is 130.
+2. Results go to stdout, everything else to stderr. A closed pipe ends the program quietly.
+3. Progress shows on a terminal only.
+
+An exception that is none of these is a fault of the program and keeps its traceback.
+`--help` must be quick: rich is imported only for a bar, and command lines import their rooms inside the commands.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import NoReturn
+
+import orjson
+from typer import Typer
+from typer.exceptions import Abort, TyperException
+from typer.main import get_command
+
+from contracts.edge.i18n import language
+from contracts.encoding import Json
+from contracts.errors import Corrupt, Fault, UserError
+from contracts.text import Text
+
+EXIT_MISTAKE = 2
+EXIT_CORRUPT = 3
+EXIT_INTERRUPTED = 130
+EXIT_PIPE = 1  # as typer has it
+
+_USAGE = Text("命令行有误:{why}", "{why}")
+_HELP = Text("用法见 {command} --help", "See {command} --help")
+_CORRUPT = Text("存储的数据已损坏:{why}", "Stored data is damaged: {why}")
+_RESTORE = Text("请勿继续使用该目录,请联系管理员恢复。", "Stop using that directory and restore it.")
+_SYSTEM = Text("系统错误:{why}", "System error: {why}")
+
+
+def run(app: Typer, args: Sequence[str] | None = None) -> NoReturn:
+    """Execute a typer application and end the process by the rules above: the body of a console script's `main`."""
+    sys.exit(execute(app, args))
+
+
+def execute(app: Typer, args: Sequence[str] | None = None) -> int:
+    """As `run`, but return the exit code. `args` are those of the process unless given."""
+    try:
+        code = _invoke(app, args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+        return EXIT_PIPE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except (UserError, Fault, Corrupt, OSError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            raise
+        complain(error)
+        return EXIT_CORRUPT if isinstance(error, Corrupt) else EXIT_MISTAKE
+    return code
+
+
+def _invoke(app: Typer, args: Sequence[str] | None) -> int:
+    try:
+        result = get_command(app).main(None if args is None else list(args), standalone_mode=False)
+    except TyperException as error:
+        _complain_usage(error)
+        return EXIT_MISTAKE
+    except Abort:
+        return EXIT_INTERRUPTED
+    return result if type(result) is int else 0
+
+
+def _complain_usage(error: Exception) -> None:
+    message = str(getattr(error, "format_message", error.__str__)())
+    if "\n" in message:  # no command given: the message is the whole help
+        print(message, file=sys.stderr)
+        return
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "oncegate"
+    _print_error(_USAGE.fill(why=message), "", _HELP.fill(command=command))
+
+
+def complain(error: UserError | Fault | Corrupt | OSError) -> None:
+    """One line on stderr about `error`."""
+    _print_error(*_facts(error))
+
+
+def _facts(error: UserError | Fault | Corrupt | OSError) -> tuple[Text, str, Text | None]:
+    if isinstance(error, UserError):
+        return error.what, error.where, error.remedy
+    if isinstance(error, Fault):
+        where = " ".join(part for part in (error.code, error.pointer, error.detail) if part)
+        return error.row.title, where, error.row.next_step
+    if isinstance(error, Corrupt):
+        return _CORRUPT.fill(why=error), "", _RESTORE
+    return _SYSTEM.fill(why=error.strerror), os.fsdecode(error.filename), None
+
+
+def error_line(what: Text, where: str, remedy: Text | None, lang: str) -> str:
+    """`what (where). remedy`, in one line whatever the parts contain."""
+    stop = Text("。", ". ").pick(lang)
+    facts = what.pick(lang).rstrip(".。") + (f" ({where})" if where else "")
+    return " ".join((facts + stop + (remedy.pick(lang) if remedy else "")).split())
+
+
+def _print_error(what: Text, where: str, remedy: Text | None) -> None:
+    lang = language()
+    label = Text("错误:", "Error:").pick(lang)
+    print(label, error_line(what, where, remedy, lang), file=sys.stderr)
+
+
+def _silence_stdout() -> None:
+    # The interpreter flushes stdout once more at exit; give it somewhere to write.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(text: Text) -> None:
+    """A sentence on stdout, in the reader's language."""
+    print(text.pick(language()), flush=True)
+
+
+def warn(text: Text) -> None:
+    """A sentence on stderr, in the reader's language."""
+    print(text.pick(language()), file=sys.stderr, flush=True)
+
+
+def emit_json(value: Json) -> None:
+    """One JSON value on stdout: indented for a terminal, one line for a program."""
+    option = orjson.OPT_APPEND_NEWLINE | (orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0)
+    sys.stdout.write(orjson.dumps(value, option=option).decode())
+    sys.stdout.flush()
+
+
+@contextmanager
+def progress(label: Text, total: int | None) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr if that is a terminal, else nothing. Yields `advance(by)`; `total` None = unknown."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    rich_progress = import_module("rich.progress")
+    console = import_module("rich.console").Console(stderr=True)
+    with rich_progress.Progress(console=console, transient=True) as bar:
+        task = bar.add_task(label.pick(language()), total=total)
+        yield lambda by: bar.advance(task, by)
