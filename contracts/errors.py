@@ -77,6 +77,11 @@ def _not_registered(zh: str, en: str) -> ErrorRow:
     return _row("department", 422, zh, en, *_REGISTER)
 
 
+def _registry(zh: str, en: str) -> ErrorRow:
+    step = ("请系统管理员重新构建并发布注册库。", "The administrator builds and publishes the registry again.")
+    return _row("gateway", 503, zh, en, *step)
+
+
 ERRORS: Mapping[str, ErrorRow] = {
     # --- encodings -----------------------------------------------------------------------------------------
     "base64_invalid": _bad_message("base64url 编码不规范", "Not strict base64url"),
@@ -93,4 +98,34 @@ ERRORS: Mapping[str, ErrorRow] = {
     "key_not_for_stream": _not_registered("密钥不适用于该数据流", "The key does not cover this stream"),
     "key_out_of_range": _not_registered("序号超出密钥有效范围", "The number is outside the key's range"),
     "signature_invalid": _bad_message("签名无效", "The signature is not valid"),
+    "unwrap_failed": _bad_message("封装的密钥无法解开", "A wrapped key does not open"),
+    # --- evidence messages and feed statements -------------------------------------------------------------
+    "message_too_large": _bad_message("消息超过大小上限", "The message is over the size limit"),
+    "message_malformed": _bad_message("消息格式错误或被截断", "The message is malformed or truncated"),
+    "disclosures_too_many": _bad_message("披露项过多", "Too many disclosures"),
+    "operation_unknown": _bad_message("未知操作", "Unknown operation"),
+    "claims_invalid": _bad_message("声明不符合规定", "The claims are not as specified"),
+    "sd_alg_mismatch": _bad_message("摘要算法与密钥不符", "The digest algorithm is not the key's"),
+    "issuer_mismatch": _bad_message("签发单位或适配器与密钥不符", "Issuer or adapter is not the key's"),
+    "type_unknown": _not_registered("未知证照类型或版本", "Unknown evidence type or version"),
+    "epoch_revoked": _not_registered("该纪元已作废", "This epoch no longer counts"),
+    "disclosure_unlisted": _bad_message("披露项不在签名中", "A disclosure is not listed in the signed payload"),
+    "disclosure_duplicate": _bad_message("披露项重复", "A disclosure is present twice"),
+    "disclosure_malformed": _bad_message("披露项格式错误", "A disclosure is malformed"),
+    "digest_duplicate": _bad_message("摘要重复", "A digest is listed twice"),
+    "name_reserved": _bad_message("使用了保留名称", "A reserved name (_sd, ...) is used"),
+    "name_duplicate": _bad_message("字段重复", "A field is present twice"),
+    "name_unknown": _bad_message("字段不属于该证照类型", "A field does not belong to the type"),
+    "envelope_malformed": _bad_message("加密信封格式错误", "The encrypted envelope is malformed"),
+    "envelope_altered": _bad_message("加密信封被改动", "The encrypted envelope was altered"),
+    "zone_key_unknown": _not_registered("加密所用的区域密钥不在本节点", "Encrypted to a zone key that this node lacks"),
+    # --- registry ------------------------------------------------------------------------------------------
+    "part_invalid": _registry("注册库内容不符合规定", "A registry part is not as specified"),
+    "part_missing": _registry("注册库缺少分片", "A registry part is missing"),
+    "part_altered": _registry("注册库分片与摘要不符", "A registry part does not match its digest"),
+    "part_too_large": _registry("注册库分片过大", "A registry part is too large"),
+    "registry_root_unknown": _registry("注册库不是由固定的根密钥签名", "The registry is not signed by the pinned root"),
+    "registry_rollback": _registry("注册库版本低于已见版本", "The registry is older than one already seen"),
+    "registry_altered": _registry("同一版本注册库内容不同", "The registry has the same version but other content"),
+    "registry_expired": _registry("注册库已过有效期", "The registry is past its validity"),
 }

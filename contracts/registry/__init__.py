@@ -1,0 +1,40 @@
+"""The registry: who may publish, ask, sign and audit; signed by control, the same on every node.
+
+`model` is what it says, `manifest` how it is signed and split into parts, `snapshot` how a node asks it.
+"""
+
+from contracts.registry.model import (
+    Adapter,
+    AdapterKey,
+    App,
+    AppKey,
+    Auditor,
+    AuditSlot,
+    Grant,
+    Node,
+    Organisation,
+    PublicKey,
+    Span,
+    Unit,
+    Zone,
+    ZoneKey,
+)
+from contracts.registry.snapshot import Snapshot
+
+__all__ = [
+    "Adapter",
+    "AdapterKey",
+    "App",
+    "AppKey",
+    "AuditSlot",
+    "Auditor",
+    "Grant",
+    "Node",
+    "Organisation",
+    "PublicKey",
+    "Snapshot",
+    "Span",
+    "Unit",
+    "Zone",
+    "ZoneKey",
+]

@@ -1,0 +1,138 @@
+"""The registry in a node's memory: one frozen value, indexed once, asked everywhere.
+
+Past `fresh_until` a node is degraded and says so loudly; past `valid_until` it is closed and releases nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from contracts.algorithms import VerifyKey
+from contracts.evidence_types import EvidenceType
+from contracts.registry.model import (
+    ACTIVE,
+    Adapter,
+    AdapterKey,
+    App,
+    Auditor,
+    AuditSlot,
+    Node,
+    Organisation,
+    Zone,
+)
+from contracts.service_items import ServiceItem
+from contracts.streams import Stream
+
+FRESH, DEGRADED, CLOSED = "fresh", "degraded", "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """All that the registry lists."""
+
+    zones: tuple[Zone, ...] = ()
+    organisations: tuple[Organisation, ...] = ()
+    adapters: tuple[Adapter, ...] = ()
+    apps: tuple[App, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    auditors: tuple[Auditor, ...] = ()
+    audit_slots: tuple[AuditSlot, ...] = ()
+    evidence_types: tuple[EvidenceType, ...] = ()
+    service_items: tuple[ServiceItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A registered adapter key, ready to verify with."""
+
+    adapter: Adapter
+    entry: AdapterKey
+    key: VerifyKey
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One version of the registry. Times in Unix ms. Safe to share: it never changes."""
+
+    version: int
+    fresh_until: int
+    valid_until: int
+    contents: Contents = field(repr=False)
+
+    def freshness(self, now: int) -> str:
+        """FRESH, DEGRADED (past `fresh_until`) or CLOSED (past `valid_until`)."""
+        if now >= self.valid_until:
+            return CLOSED
+        return DEGRADED if now >= self.fresh_until else FRESH
+
+    @cached_property
+    def signers(self) -> Mapping[str, Signer]:
+        """Adapter keys by `kid`."""
+        rows = ((adapter, entry) for adapter in self.contents.adapters for entry in adapter.keys)
+        signers = (Signer(adapter, entry, VerifyKey.from_jwk(entry.alg, entry.jwk)) for adapter, entry in rows)
+        return {signer.key.kid: signer for signer in signers}
+
+    @cached_property
+    def types(self) -> Mapping[str, EvidenceType]:
+        """Evidence types by `vct`."""
+        return {item.vct: item for item in self.contents.evidence_types}
+
+    @cached_property
+    def current_types(self) -> Mapping[str, EvidenceType]:
+        """The highest version of each evidence type, by id."""
+        return {item.id: item for item in sorted(self.contents.evidence_types, key=lambda item: item.version)}
+
+    @cached_property
+    def items(self) -> Mapping[str, ServiceItem]:
+        """Service items by id."""
+        return {item.id: item for item in self.contents.service_items}
+
+    @cached_property
+    def adapters(self) -> Mapping[str, Adapter]:
+        return {item.id: item for item in self.contents.adapters}
+
+    @cached_property
+    def apps(self) -> Mapping[str, App]:
+        return {item.id: item for item in self.contents.apps}
+
+    @cached_property
+    def app_keys(self) -> Mapping[str, tuple[App, VerifyKey]]:
+        """Active app keys by `kid`."""
+        rows = ((app, key) for app in self.contents.apps for key in app.keys if key.status == ACTIVE)
+        keys = ((app, VerifyKey.from_jwk(key.alg, key.jwk)) for app, key in rows)
+        return {key.kid: (app, key) for app, key in keys}
+
+    @cached_property
+    def node_keys(self) -> Mapping[str, tuple[Node, VerifyKey]]:
+        """Node keys by `kid`."""
+        keys = ((node, VerifyKey.from_jwk(node.alg, node.jwk)) for node in self.contents.nodes)
+        return {key.kid: (node, key) for node, key in keys}
+
+    @cached_property
+    def organisations(self) -> Mapping[str, Organisation]:
+        return {item.id: item for item in self.contents.organisations}
+
+    @cached_property
+    def zones(self) -> Mapping[str, Zone]:
+        return {item.id: item for item in self.contents.zones}
+
+    @cached_property
+    def audit_slots(self) -> Mapping[str, AuditSlot]:
+        return {item.slot: item for item in self.contents.audit_slots}
+
+    @cached_property
+    def auditors(self) -> Mapping[str, Auditor]:
+        return {item.id: item for item in self.contents.auditors}
+
+    @cached_property
+    def streams(self) -> tuple[Stream, ...]:
+        """Every stream of every adapter, in registry order."""
+        return tuple(stream for adapter in self.contents.adapters for stream in adapter.streams())
+
+    @cached_property
+    def streams_by_type(self) -> Mapping[str, tuple[Stream, ...]]:
+        """Streams by evidence type id."""
+        found: dict[str, tuple[Stream, ...]] = {}
+        for stream in self.streams:
+            found[stream.evidence_type] = (*found.get(stream.evidence_type, ()), stream)
+        return found
