@@ -1,0 +1,116 @@
+"""Identifiers of people, organisations and things: one normal form, and a check by format. Pure.
+
+1. Both sides of a lookup compare normal forms: half width, upper case, no white space; a plate has no separator, a
+   15-digit resident number becomes its 18 digits. `normalise` never fails; what it cannot mend, `check` refuses.
+2. `check` accepts the normal form only, so that valid data needs no second look.
+3. `FORMATS` is the table of all formats; `HOLDER_SCHEMES` those of them that can name a holder.
+4. Form, date and check digit are asserted. Registers that grow are not: no region code is refused.
+
+Own code because every document passes here several times: python-stdnum is right but ten times slower; the tests hold
+both against each other.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from operator import mul
+
+_WIDE = {0xFF01 + offset: 0x21 + offset for offset in range(94)} | {0x3000: " "}
+_SEPARATORS = re.compile(r"[\s·•‧・.\-]")  # between the letter and the number of a plate
+_SPACE = re.compile(r"\s")
+
+_RIC = re.compile(r"[1-9][0-9]{5}(?:18|19|20)[0-9]{9}[0-9X]")
+_OLD_RIC = re.compile(r"[1-9][0-9]{5}[0-9]{9}")
+_RIC_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_RIC_CHECK = "10X98765432"  # by the weighted sum modulo 11
+_ZEROS = 48 * sum(_RIC_WEIGHTS)  # digits arrive as ASCII codes
+_DAYS = frozenset(
+    f"{month:02}{day:02}"
+    for month, days in enumerate((31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), 1)
+    for day in range(1, days + 1)
+)
+
+_USCC = re.compile(r"[1-9ANY][0-9A-HJ-NPQRTUWXY][0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}")
+_USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_USCC_WEIGHTS = tuple(pow(3, position, 31) for position in range(17))
+_USCC_VALUES = bytes(_USCC_ALPHABET.find(chr(code)) % 256 for code in range(256))
+
+_PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
+
+
+def normalise(scheme: str, identifier: str) -> str:
+    """The normal form of `identifier` under `scheme` (a format; "" and unknown ones get the general rules)."""
+    if not (identifier.isascii() and identifier.isalnum()):
+        identifier = _SPACE.sub("", identifier.translate(_WIDE))
+    identifier = identifier.upper()
+    return _OWN_RULES[scheme](identifier) if scheme in _OWN_RULES else identifier
+
+
+def check(format_name: str, value: str) -> bool:
+    """Whether `value` is a normal form of this format; `KeyError` for an unknown format."""
+    return FORMATS[format_name](value)
+
+
+def resident_number(value: str) -> bool:
+    """GB 11643-1999: region, date of birth, sequence, ISO 7064 MOD 11-2 check character."""
+    if _RIC.fullmatch(value) is None or value[10:14] not in _DAYS:
+        return False
+    if value[10:14] == "0229" and not _leap(int(value[6:10])):
+        return False
+    return _RIC_CHECK[(sum(map(mul, _RIC_WEIGHTS, value.encode())) - _ZEROS) % 11] == value[17]
+
+
+def resident_check_digit(first17: str) -> str:
+    """The check character of the first 17 digits."""
+    return _RIC_CHECK[(sum(map(mul, _RIC_WEIGHTS, first17.encode())) - _ZEROS) % 11]
+
+
+def credit_code(value: str) -> bool:
+    """GB 32100-2015: the unified social credit code with its check character."""
+    return _USCC.fullmatch(value) is not None and credit_check_character(value[:17]) == value[17]
+
+
+def credit_check_character(first17: str) -> str:
+    """The check character of the first 17 characters."""
+    values = first17.encode().translate(_USCC_VALUES)
+    return _USCC_ALPHABET[-sum(map(mul, _USCC_WEIGHTS, values)) % 31]
+
+
+def _leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+def _pattern(pattern: str) -> Callable[[str], bool]:
+    fullmatch = re.compile(pattern).fullmatch
+    return lambda value: fullmatch(value) is not None
+
+
+def _plain_name(value: str) -> bool:
+    return value == value.strip() != "" and all(unicodedata.category(one) not in ("Cc", "Cf", "Cs") for one in value)
+
+
+def _resident_from_15(identifier: str) -> str:
+    if _OLD_RIC.fullmatch(identifier) is None:
+        return identifier
+    first17 = identifier[:6] + "19" + identifier[6:]
+    return first17 + resident_check_digit(first17)
+
+
+FORMATS: Mapping[str, Callable[[str], bool]] = {
+    "cn.ric": resident_number,
+    "cn.uscc": credit_code,
+    # Mainland plates of GA 36-2018: five characters, six for new energy, or four or five and a suffix. No I and no O.
+    "cn.plate": _pattern(f"[{_PROVINCES}][A-HJ-NP-Z](?:[0-9A-HJ-NP-Z]{{5,6}}|[0-9A-HJ-NP-Z]{{4,5}}[学警港澳挂领试超])"),
+    "cn.travel-document": _pattern(r"(?:[EGCLTW][0-9]{8}|[ECL][A-HJ-NP-Z][0-9]{7})"),
+    "cn.real-estate-unit": _pattern(r"[0-9]{12}[A-Z]{2}[0-9]{5}[FLQW][0-9]{8}"),  # GB/T 37346-2019
+    "cn.region": _pattern(r"[1-9][0-9]{5}(?:[0-9]{6})?"),  # GB/T 2260, GB/T 10114
+    "cn.name": _plain_name,
+    "passport": _pattern(r"[A-Z0-9]{5,15}"),
+    "vin": _pattern(r"[0-9A-HJ-NPR-Z]{17}"),  # ISO 3779; its check digit is not used in China
+}
+HOLDER_SCHEMES = ("cn.ric", "cn.uscc", "cn.travel-document", "passport")
+
+_OWN_RULES: Mapping[str, Callable[[str], str]] = {
+    "cn.ric": _resident_from_15,
+    "cn.plate": lambda identifier: _SEPARATORS.sub("", identifier),
+}
