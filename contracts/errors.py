@@ -82,6 +82,10 @@ def _registry(zh: str, en: str) -> ErrorRow:
     return _row("gateway", 503, zh, en, *step)
 
 
+def _bad_proof(zh: str, en: str) -> ErrorRow:
+    return _row("gateway", 422, zh, en, "保存全部凭证，并通知审计员。", "Keep everything and tell the auditor.")
+
+
 ERRORS: Mapping[str, ErrorRow] = {
     # --- encodings -----------------------------------------------------------------------------------------
     "base64_invalid": _bad_message("base64url 编码不规范", "Not strict base64url"),
@@ -120,8 +124,10 @@ ERRORS: Mapping[str, ErrorRow] = {
     "envelope_altered": _bad_message("加密信封被改动", "The encrypted envelope was altered"),
     "zone_key_unknown": _not_registered("加密所用的区域密钥不在本节点", "Encrypted to a zone key that this node lacks"),
     # --- evidence types and service items ------------------------------------------------------------------
-    "evidence_type_invalid": _registry("证照类型定义不符合规定", "The definition of an evidence type is not as specified"),
-    "service_item_invalid": _registry("事项定义不符合规定", "The definition of a service item is not as specified"),
+    "evidence_type_invalid": _registry(
+        "证照类型定义不符合规定", "An evidence type's definition is not as specified"
+    ),
+    "service_item_invalid": _registry("事项定义不符合规定", "A service item's definition is not as specified"),
     "document_invalid": _bad_message("内容不符合证照类型的规定", "The content breaks the rules of its evidence type"),
     # --- registry ------------------------------------------------------------------------------------------
     "part_invalid": _registry("注册库内容不符合规定", "A registry part is not as specified"),
@@ -131,5 +137,44 @@ ERRORS: Mapping[str, ErrorRow] = {
     "registry_root_unknown": _registry("注册库不是由固定的根密钥签名", "The registry is not signed by the pinned root"),
     "registry_rollback": _registry("注册库版本低于已见版本", "The registry is older than one already seen"),
     "registry_altered": _registry("同一版本注册库内容不同", "The registry has the same version but other content"),
+    "registry_absent": _registry("本节点尚无注册库", "This node has no registry yet"),
     "registry_expired": _registry("注册库已过有效期", "The registry is past its validity"),
+    # --- audit log and receipts ----------------------------------------------------------------------------
+    "audit_unavailable": _row(
+        "gateway",
+        503,
+        "访问记录无法写入，未提供任何数据",
+        "The access record cannot be written, so nothing was released",
+        "请稍后重试；仍不成功时联系网关运维。",
+        "Try again shortly; if it persists, call the operator of the gateway.",
+    ),
+    "record_too_large": _row(
+        "gateway",
+        503,
+        "访问记录超过长度上限",
+        "The access record would exceed its size limit",
+        "请减少一次调取的数量。",
+        "Ask for fewer records at once.",
+    ),
+    "entry_unknown": _row(
+        "client",
+        404,
+        "日志中没有该序号",
+        "The log has no entry of this index",
+        "请核对存证凭证中的日志和序号。",
+        "Check the log and the index in the receipt.",
+    ),
+    "tile_path_invalid": _bad_proof("日志文件路径不规范", "Not the path of a log tile"),
+    "vkey_invalid": _bad_proof("日志验证公钥无效", "Not a valid verifier key"),
+    "note_malformed": _bad_proof("签名文本格式错误", "Not a signed note"),
+    "note_signature_invalid": _bad_proof("没有可信且有效的签名", "No valid signature of a known key"),
+    "checkpoint_malformed": _bad_proof("日志检查点格式错误", "Not a log checkpoint"),
+    "checkpoint_origin_wrong": _bad_proof("检查点属于另一日志", "The checkpoint is of another log"),
+    "proof_malformed": _bad_proof("日志证明格式错误", "Not a log proof"),
+    "proof_invalid": _bad_proof("日志证明不成立", "The log proof does not hold"),
+    "receipt_malformed": _bad_proof("存证凭证格式错误", "Not a receipt"),
+    "receipt_mismatch": _bad_proof("访问记录与所知事实不符", "The access record differs from what is known"),
+    "opening_unreadable": _bad_proof("密封内容无法打开", "The opening cannot be opened with this key"),
+    # --- message log ---------------------------------------------------------------------------------------
+    "log_record_too_large": _bad_message("记录超过消息日志允许的大小", "The record is too large for the message log"),
 }

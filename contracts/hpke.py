@@ -50,6 +50,11 @@ class WrapKey:
     alg: str
     public: str
 
+    @classmethod
+    def of(cls, alg: str, key: Any) -> "WrapKey":
+        """Wrap a public key of the `cryptography` library."""
+        return cls(alg, b64url_encode(key.public_bytes_raw()).decode())
+
     @property
     def kid(self) -> str:
         return b64url_encode(sha256(f"{self.alg}:{self.public}".encode())).decode()[:22]
@@ -78,7 +83,7 @@ class UnwrapKey:
 
     @property
     def public(self) -> WrapKey:
-        return WrapKey(self.alg, b64url_encode(self.key.public_key().public_bytes_raw()).decode())
+        return WrapKey.of(self.alg, self.key.public_key())
 
     def unwrap(self, wrapped: bytes, info: bytes) -> bytes:
         """The secret; raises `Fault` `unwrap_failed`."""

@@ -55,15 +55,15 @@ class Organisation:
     units: tuple[Unit, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
-    """A signature key: JOSE `alg` and public JWK."""
+class _Registered:
+    """What has a signature key: JOSE `alg` and public JWK."""
 
+    __slots__ = ()
     alg: str
     jwk: Mapping[str, str]
 
     def verify_key(self) -> VerifyKey:
-        """Raises `Fault` `alg_unknown` or `key_invalid`."""
+        """The key, ready to verify with; raises `Fault` `alg_unknown` or `key_invalid`."""
         return VerifyKey.from_jwk(self.alg, self.jwk)
 
 
@@ -83,7 +83,7 @@ _NOTHING = Span(last=(0, 0))
 
 
 @dataclass(frozen=True, slots=True)
-class AdapterKey:
+class AdapterKey(_Registered):
     """A key of an adapter. `spans` by evidence type id; a key that is not active covers only what they say."""
 
     alg: str
@@ -122,7 +122,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class AppKey:
+class AppKey(_Registered):
     """A key of an app: proves who it is (`private_key_jwt`) and binds its tokens (DPoP)."""
 
     alg: str
@@ -144,7 +144,7 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class Node(_Registered):
     """A gateway node: signs tokens and rejects with this key."""
 
     id: str

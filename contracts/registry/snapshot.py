@@ -69,7 +69,7 @@ class Snapshot:
     def signers(self) -> Mapping[str, Signer]:
         """Adapter keys by `kid`."""
         rows = ((adapter, entry) for adapter in self.contents.adapters for entry in adapter.keys)
-        signers = (Signer(adapter, entry, VerifyKey.from_jwk(entry.alg, entry.jwk)) for adapter, entry in rows)
+        signers = (Signer(adapter, entry, entry.verify_key()) for adapter, entry in rows)
         return {signer.key.kid: signer for signer in signers}
 
     @cached_property
@@ -99,13 +99,13 @@ class Snapshot:
     def app_keys(self) -> Mapping[str, tuple[App, VerifyKey]]:
         """Active app keys by `kid`."""
         rows = ((app, key) for app in self.contents.apps for key in app.keys if key.status == ACTIVE)
-        keys = ((app, VerifyKey.from_jwk(key.alg, key.jwk)) for app, key in rows)
+        keys = ((app, key.verify_key()) for app, key in rows)
         return {key.kid: (app, key) for app, key in keys}
 
     @cached_property
     def node_keys(self) -> Mapping[str, tuple[Node, VerifyKey]]:
         """Node keys by `kid`."""
-        keys = ((node, VerifyKey.from_jwk(node.alg, node.jwk)) for node in self.contents.nodes)
+        keys = ((node, node.verify_key()) for node in self.contents.nodes)
         return {key.kid: (node, key) for node, key in keys}
 
     @cached_property

@@ -1,0 +1,130 @@
+"""The configuration of a node: one TOML file, read once, turned into frozen values. Paths only; no key is read here.
+
+[node]
+id = "node-1"
+zone = "gov-extranet"
+data = "data"                       # stores, audit logs, what must survive a restart
+key = "keys/node-1.pem"             # signs tokens and rejects; listed in the registry
+alg = "ES256"
+
+[registry]
+root_key = "registry-root.pub.pem"  # the pin
+root_alg = "EdDSA"
+
+[log]
+kind = "embedded"
+directory = "log"
+
+[keys]
+zone = ["keys/gov-extranet.pem"]    # private, active and retired
+store = "keys/store.key"
+
+[serve]
+base_url = "https://127.0.0.1:8443"
+host = "127.0.0.1"
+port = 8443
+certificate = "keys/tls.crt.pem"
+private_key = "keys/tls.key.pem"
+slot = "gov-extranet-1"             # the audit log that this process alone writes
+log_key = "keys/audit-gov-extranet-1.pem"
+head_dir = "/mnt/other-disk/heads"  # optional: the highest checkpoint, on other storage
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from contracts.algorithms import SUITES
+from contracts.edge.config import Section, read_toml
+from contracts.text import Text
+
+
+@dataclass(frozen=True, slots=True)
+class ServeConfig:
+    """What a serving process needs beyond its node."""
+
+    base_url: str
+    host: str
+    port: int
+    certificate: Path
+    private_key: Path
+    slot: str
+    audit_dir: Path
+    log_key: Path
+    head_dir: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeConfig:
+    """A node. `log` is the transport's own table, read by `contracts.edge.transport`."""
+
+    node_id: str
+    zone: str
+    data_dir: Path
+    node_key: Path
+    node_alg: str
+    root_key: Path
+    root_alg: str
+    log: Section
+    zone_keys: tuple[Path, ...]
+    store_key: Path
+    serve: ServeConfig | None
+
+    @property
+    def store_path(self) -> Path:
+        return self.data_dir / "store.sqlite"
+
+
+def load(path: Path) -> NodeConfig:
+    """The node configuration at `path`; raises `UserError`. The log's own options are checked when it is opened."""
+    outermost = read_toml(path)
+    node, registry, keys = (outermost.section(name) for name in ("node", "registry", "keys"))
+    data_dir = node.path("data")
+    serve = outermost.section("serve", None)
+    config = NodeConfig(
+        node_id=node.text("id"),
+        zone=node.text("zone"),
+        data_dir=data_dir,
+        node_key=node.path("key"),
+        node_alg=node.choice("alg", SUITES, "ES256"),
+        root_key=registry.path("root_key"),
+        root_alg=registry.choice("root_alg", SUITES, "EdDSA"),
+        log=outermost.section("log"),
+        zone_keys=_paths(keys, "zone"),
+        store_key=keys.path("store"),
+        serve=None if serve is None else _serve(serve, data_dir),
+    )
+    for section in (node, registry, keys, *(() if serve is None else (serve,))):
+        section.done()
+    return config
+
+
+def _serve(section: Section, data_dir: Path) -> ServeConfig:
+    slot = section.text("slot")
+    return ServeConfig(
+        base_url=_base_url(section),
+        host=section.text("host", "127.0.0.1"),
+        port=section.integer("port", 8443, low=1, high=65535),
+        certificate=section.path("certificate"),
+        private_key=section.path("private_key"),
+        slot=slot,
+        audit_dir=data_dir / "audit" / slot,
+        log_key=section.path("log_key"),
+        head_dir=section.path("head_dir", None),
+    )
+
+
+def _base_url(section: Section) -> str:
+    url = section.text("base_url").rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.netloc or parts.path or parts.query or parts.fragment:
+        what = Text("base_url 须为 https://主机[:端口]", "base_url must be https://host[:port]")
+        raise section.mistake(what, "base_url")
+    return url
+
+
+def _paths(section: Section, name: str) -> tuple[Path, ...]:
+    paths = tuple(section.file.parent / Path(text).expanduser() for text in section.texts(name))
+    if not paths:
+        raise section.mistake(Text(f"{name} 至少要一个密钥文件", f"{name} needs at least one key file"), name)
+    return paths

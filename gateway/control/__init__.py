@@ -1,0 +1,1 @@
+"""Control: the registry, from readable TOML files to a signed manifest, and onto the log."""
