@@ -124,9 +124,7 @@ ERRORS: Mapping[str, ErrorRow] = {
     "envelope_altered": _bad_message("加密信封被改动", "The encrypted envelope was altered"),
     "zone_key_unknown": _not_registered("加密所用的区域密钥不在本节点", "Encrypted to a zone key that this node lacks"),
     # --- evidence types and service items ------------------------------------------------------------------
-    "evidence_type_invalid": _registry(
-        "证照类型定义不符合规定", "An evidence type's definition is not as specified"
-    ),
+    "evidence_type_invalid": _registry("证照类型定义不符合规定", "An evidence type's definition is not as specified"),
     "service_item_invalid": _registry("事项定义不符合规定", "A service item's definition is not as specified"),
     "document_invalid": _bad_message("内容不符合证照类型的规定", "The content breaks the rules of its evidence type"),
     # --- registry ------------------------------------------------------------------------------------------

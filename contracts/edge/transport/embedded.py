@@ -1,0 +1,272 @@
+"""The embedded log: the message log of one machine, in a directory, without a server.
+
+1. One SQLite file a topic (`topic_file.py`). Any number of processes of this machine write and read at once; the
+   directory must be on a local disk (WAL needs shared memory).
+2. SQLite tells other processes nothing. A reader asks each topic whether it changed (`PRAGMA data_version`), first
+   after 1 ms, then less and less often, at most `MAX_PAUSE_S` apart: 30 idle topics cost well below 1 % of a core.
+3. A file that somebody removed by hand is noticed: writers look before each write, readers whenever a topic gives
+   nothing; neither goes on with a file that has lost its name.
+4. Every record a reader was given lies at or above its position; a share for each topic that has some, and the next
+   call begins with another topic, so that a long one never starves the others.
+
+One trust domain: who can write the directory can write the log. Signatures protect what records say, not their stay.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from contracts.edge.clock import now_ms
+from contracts.edge.config import Section
+from contracts.edge.transport.interface import (
+    COMPACTED,
+    Cleaning,
+    Headers,
+    OffsetOutOfRange,
+    Record,
+    TopicUnknown,
+    check_sizes,
+    check_topic_name,
+)
+from contracts.edge.transport.topic_file import SUFFIX, TopicFile, create_file, require_sqlite
+from contracts.errors import UserError
+from contracts.text import Text
+
+MIN_PAUSE_S = 0.001
+MAX_PAUSE_S = 0.040  # a wake-up within 50 ms, with the read and an unlucky scheduler in it
+UNSEEN = -1
+
+
+class _Closing:
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedTransport:
+    """The log in `directory`; topics are those whose names begin with `prefix`."""
+
+    directory: Path
+    prefix: str = ""
+
+    def writer(self) -> "EmbeddedWriter":
+        return EmbeddedWriter(self)
+
+    def reader(self) -> "EmbeddedReader":
+        return EmbeddedReader(self)
+
+    def admin(self) -> "EmbeddedAdmin":
+        return EmbeddedAdmin(self)
+
+    def path_of(self, topic: str) -> Path:
+        """The file of a topic; raises `TopicNameInvalid`."""
+        return self.directory / (check_topic_name(self.prefix + topic) + SUFFIX)
+
+    def names(self) -> list[str]:
+        """The topics under the prefix, the deleted ones among them."""
+        names = (path.name.removesuffix(SUFFIX) for path in sorted(self.directory.glob(f"*{SUFFIX}")))
+        return [name.removeprefix(self.prefix) for name in names if name.startswith(self.prefix)]
+
+    def open(self, topic: str) -> TopicFile:
+        """A connection to a topic; raises `TopicUnknown`."""
+        return TopicFile(self.path_of(topic), topic)
+
+
+def open_embedded(section: Section) -> EmbeddedTransport:
+    """The embedded log of a configuration table: `directory` (made if it is not there), `prefix`."""
+    return embedded(section.path("directory"), section.text("prefix", default=""))
+
+
+def embedded(directory: Path, prefix: str = "") -> EmbeddedTransport:
+    """The embedded log in `directory`, made if it is not there; raises `UserError`."""
+    require_sqlite()
+    if prefix:
+        check_topic_name(prefix)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = Text(f"无法创建日志目录:{error.strerror}", f"The log directory cannot be made: {error.strerror}")
+        raise UserError(what, str(directory), Text("请核对路径与权限。", "Check the path and permissions.")) from None
+    return EmbeddedTransport(directory, prefix)
+
+
+class EmbeddedWriter(_Closing):
+    """A `Writer`. One lock a writer: threads take turns, as SQLite would make them."""
+
+    def __init__(self, transport: EmbeddedTransport) -> None:
+        self._transport = transport
+        self._files: dict[str, TopicFile] = {}
+        self._lock = threading.Lock()
+
+    def write(self, topic: str, key: bytes, value: bytes, headers: Headers = ()) -> int:
+        return self.write_many(topic, ((key, value),), headers)[0]
+
+    def write_many(self, topic: str, entries: Iterable[tuple[bytes, bytes]], headers: Headers = ()) -> Sequence[int]:
+        batch = entries if isinstance(entries, list | tuple) else list(entries)
+        check_sizes(batch)
+        with self._lock:
+            file = self._file(topic)
+            return file.append(batch, headers, now_ms()) if batch else ()
+
+    def close(self) -> None:
+        with self._lock:
+            while self._files:
+                self._files.popitem()[1].close()
+
+    def _file(self, topic: str) -> TopicFile:
+        file = self._files.get(topic)
+        if file is not None and not file.is_current():
+            self._files.pop(topic).close()
+            file = None
+        if file is None:
+            file = self._files[topic] = self._transport.open(topic)
+        return file
+
+
+@dataclass(slots=True)
+class _Position:
+    """Where one topic is read: `seen` is the file's version when it last had nothing more."""
+
+    file: TopicFile
+    next: int
+    seen: int = UNSEEN
+
+
+class EmbeddedReader(_Closing):
+    """A `Reader`."""
+
+    def __init__(self, transport: EmbeddedTransport) -> None:
+        self._transport = transport
+        self._positions: dict[str, _Position] = {}
+        self._turn: deque[_Position] = deque()
+
+    def assign(self, positions: Mapping[str, int]) -> None:
+        self.close()
+        for topic, offset in positions.items():
+            self.add(topic, offset)
+
+    def add(self, topic: str, offset: int) -> None:
+        file = self._transport.open(topic)
+        self.remove(topic)
+        position = self._positions[topic] = _Position(file, offset)
+        self._turn.append(position)
+
+    def remove(self, topic: str) -> None:
+        position = self._positions.pop(topic, None)
+        if position is not None:
+            self._turn.remove(position)
+            position.file.close()
+
+    def read(self, max_records: int, timeout_s: float) -> list[Record]:
+        deadline = time.monotonic() + timeout_s
+        pause = MIN_PAUSE_S
+        while True:
+            records = self._take(max_records)
+            left = deadline - time.monotonic()
+            if records or left <= 0:
+                return records
+            time.sleep(min(pause, left))
+            pause = min(pause * 2, MAX_PAUSE_S)
+
+    def position(self, topic: str) -> int:
+        return self._positions[topic].next
+
+    def earliest(self, topic: str) -> int:
+        return self._bounds(topic)[0]
+
+    def end(self, topic: str) -> int:
+        return self._bounds(topic)[1]
+
+    def close(self) -> None:
+        for topic in list(self._positions):
+            self.remove(topic)
+
+    def _bounds(self, topic: str) -> tuple[int, int]:
+        position = self._positions.get(topic)
+        if position is not None and position.file.is_current():
+            return position.file.bounds()
+        with closing(self._transport.open(topic)) as file:
+            return file.bounds()
+
+    def _take(self, max_records: int) -> list[Record]:
+        taken = list(self._fetched(max_records))  # positions move when all is read: an error loses nothing
+        for position, version, share, records in taken:
+            if records:
+                position.next = records[-1].offset + 1
+            if len(records) < share:
+                position.seen = version
+        if taken:
+            self._turn.rotate(-1)
+        return list(chain.from_iterable(records for *_, records in taken))
+
+    def _fetched(self, left: int) -> Iterator[tuple[_Position, int, int, list[Record]]]:
+        changed = [(position, version) for position in self._turn if (version := _changed(position))]
+        for index, (position, version) in enumerate(changed):
+            share = -(-left // (len(changed) - index))
+            records = position.file.fetch(position.next, share) if share else []
+            left -= len(records)
+            yield position, version, share, records
+
+
+def _changed(position: _Position) -> int:
+    """The file's version if there may be something to read, else 0."""
+    version = position.file.version()
+    if version != position.seen:
+        return version
+    if not position.file.is_current():
+        raise OffsetOutOfRange(position.file.topic, position.next, 0, 0)
+    return 0
+
+
+class EmbeddedAdmin(_Closing):
+    """An `Admin`."""
+
+    def __init__(self, transport: EmbeddedTransport) -> None:
+        self._transport = transport
+
+    def create_topic(self, topic: str, cleaning: Cleaning = COMPACTED) -> bool:
+        return create_file(self._transport.path_of(topic), topic, cleaning)
+
+    def delete_topic(self, topic: str) -> None:
+        with closing(self._transport.open(topic)) as file:
+            file.delete()
+
+    def topics(self) -> Mapping[str, str]:
+        found = ((topic, self._identity(topic)) for topic in self._transport.names())
+        return {topic: identity for topic, identity in found if identity is not None}
+
+    def maintain(self, now_ms: int) -> None:
+        for topic in self.topics():
+            with closing(self._transport.open(topic)) as file:
+                if file.is_due(now_ms):
+                    file.clean(now_ms)
+
+    def compact(self, topic: str, now_ms: int) -> int:
+        """Clean one topic now, as of `now_ms` (Unix ms), due or not. How many records went."""
+        with closing(self._transport.open(topic)) as file:
+            return file.clean(now_ms)
+
+    def close(self) -> None:
+        """Nothing is kept open between calls."""
+
+    def _identity(self, topic: str) -> str | None:
+        try:
+            with closing(self._transport.open(topic)) as file:
+                return file.identity()
+        except TopicUnknown:
+            return None
