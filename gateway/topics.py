@@ -1,0 +1,30 @@
+"""Which topics an installation has: derived from the registry, never from names. Nothing relies on auto-creation."""
+
+from collections.abc import Mapping
+
+from contracts.edge.transport import COMPACTED, Cleaning, Expiring, Transport
+from contracts.registry.snapshot import Snapshot
+from gateway.control.build import REGISTRY_TOPIC
+
+UNVERIFIED_TOPIC = "rejects.unverified"
+_REJECTS = Expiring()  # design §4: rejects are kept 7 days at most
+
+
+def rejects_topic(adapter: str) -> str:
+    """Where what an adapter's department must mend goes."""
+    return f"rejects.{adapter}"
+
+
+def topics_of(registry: Snapshot) -> Mapping[str, Cleaning]:
+    """Every topic of the registry as it is, with how it is cleaned."""
+    topics: dict[str, Cleaning] = {REGISTRY_TOPIC: COMPACTED, UNVERIFIED_TOPIC: _REJECTS}
+    topics |= {stream.topic: COMPACTED for stream in registry.streams}
+    topics |= {rejects_topic(adapter): _REJECTS for adapter in registry.adapters}
+    return topics
+
+
+def create_missing(transport: Transport, registry: Snapshot) -> tuple[str, ...]:
+    """Create the topics that are not there; the names of those created."""
+    with transport.admin() as admin:
+        wanted = topics_of(registry).items()
+        return tuple(name for name, cleaning in wanted if admin.create_topic(name, cleaning))
