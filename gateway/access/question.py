@@ -1,0 +1,86 @@
+"""What an approval system asks, as frozen values. Pure.
+
+1. A question always names service item, case and clerk; the terminal where the clerk sits is optional.
+2. It asks about a holder, or by the value of one of the type's key fields.
+3. A bundle asks for every proof that the item needs, about one holder.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.encoding import Json
+
+
+@dataclass(frozen=True, slots=True)
+class ByHolder:
+    """About a holder: `scheme` (design: "holder") and `id`."""
+
+    scheme: str
+    id: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"scheme": self.scheme, "id": self.id}
+
+
+@dataclass(frozen=True, slots=True)
+class ByKey:
+    """About whatever has this `value` in the key field `field`."""
+
+    field: str
+    value: str
+
+    def to_json(self) -> dict[str, str]:
+        return {"field": self.field, "value": self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """Why somebody asks: for which item, in which case, by which clerk (at which terminal)."""
+
+    item: str
+    case: str
+    clerk: str
+    terminal: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A lookup. `fields` None: all that the item may see."""
+
+    purpose: Purpose
+    evidence_type: str
+    by: ByHolder | ByKey
+    fields: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BundleQuestion:
+    """A bundle."""
+
+    purpose: Purpose
+    holder: ByHolder
+
+
+def read_question(body: Mapping[str, Json]) -> Question:
+    """The question in a body that the request schema passed."""
+    by = body["by"]
+    fields = body.get("fields")
+    return Question(
+        read_purpose(body),
+        body["evidence_type"],
+        _holder(by["holder"]) if "holder" in by else ByKey(*next(iter(by.items()))),
+        None if fields is None else tuple(fields),
+    )
+
+
+def read_bundle(body: Mapping[str, Json]) -> BundleQuestion:
+    """The bundle question in a body that the request schema passed."""
+    return BundleQuestion(read_purpose(body), _holder(body["holder"]))
+
+
+def read_purpose(body: Mapping[str, Json]) -> Purpose:
+    return Purpose(body["service_item"], body["case"], body["clerk"], body.get("terminal"))
+
+
+def _holder(holder: Mapping[str, Json]) -> ByHolder:
+    return ByHolder(holder["scheme"], holder["id"])
