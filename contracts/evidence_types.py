@@ -19,6 +19,7 @@ import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from contracts import schema_lint
@@ -61,6 +62,8 @@ COMMON_LABELS: Mapping[str, Text] = {
 SENSITIVITIES = ("public", "personal", "sensitive")  # the last two: PIPL art. 4 and art. 28
 SHARING = ("unconditional", "conditional", "none")  # 无条件共享, 有条件共享, 不予共享
 MAX_HOLDERS = 32
+
+_ENDS_EARLY = Text("早于起始日期", "is before its beginning")
 
 _ID = re.compile(r"[a-z][a-z0-9]*(\.[a-z0-9]+(-[a-z0-9]+)*)+")
 _VCT = re.compile(r"urn:oncegate:([a-z0-9.-]{1,64}):([1-9][0-9]{0,5})")
@@ -131,7 +134,7 @@ class EvidenceType:
             "holder_schemes": list(self.holder_schemes),
             "key_fields": list(self.key_fields),
             "always": list(self.always),
-            "fields": {name: own.to_json() for name, own in self.fields.items()},
+            "fields": [{"name": name, **own.to_json()} for name, own in self.fields.items()],
             "schema": dict(self.schema),
         }
 
@@ -151,7 +154,8 @@ class EvidenceType:
             if not isinstance(form, Mapping):
                 mistake(place, ("应为对象", "an object is expected"), ("", ""))
             known_keys(form, (*_NAMES, "fields", "schema"), place)
-            return _read(form, table_at(form, "schema", place), place)
+            table = {**form, "fields": _by_name(form.get("fields"), place.at("fields"))}
+            return _read(table, table_at(form, "schema", place), place)
         except UserError as error:
             raise refused("evidence_type_invalid", error) from None
 
@@ -292,10 +296,20 @@ def _key_fields(table: Mapping[str, Json], own: Mapping[str, Json], place: Place
     return names
 
 
+def _by_name(fields: Json, place: Place) -> dict[str, Json]:
+    if not isinstance(fields, list) or not all(isinstance(one, dict) and "name" in one for one in fields):
+        mistake(place, ("应为字段列表", "a list of fields is expected"), ("", ""))
+    tables = {str(one["name"]): {key: value for key, value in one.items() if key != "name"} for one in fields}
+    if len(tables) != len(fields):
+        mistake(place, ("字段重复", "a field is there twice"), ("", ""))
+    return tables
+
+
 def _fields(table: Mapping[str, Json], own: Mapping[str, Json], place: Place) -> dict[str, Field]:
     labels = table_at(table, "fields", place)
     known_keys(labels, own, place.at("fields"))
-    return {name: _field(labels, name, own[name], place.at("fields")) for name in own}
+    ordered = [*labels, *(name for name in own if name not in labels)]  # the author's order is the one people see
+    return {name: _field(labels, name, own[name], place.at("fields")) for name in ordered}
 
 
 def _field(labels: Mapping[str, Json], name: str, subschema: Mapping[str, Json], place: Place) -> Field:
@@ -318,12 +332,12 @@ def _codes(table: Mapping[str, Json], subschema: Mapping[str, Json], place: Plac
             ("代码表与 Schema 的 enum 不一致", "the code list is not the enum of the schema"),
             ("请为 enum 的每个值写中英文名称", "label every value of the enum, and no other"),
         )
-    return {code: text_at(codes, code, place.at("codes")) for code in codes}
+    return {code: text_at(codes, code, place.at("codes")) for code in values}
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentFault:
-    """What is wrong with a document: `pointer` (RFC 6901), the schema's `keyword`, and words without values."""
+    """What is wrong with a document: `pointer` (RFC 6901), the schema's `keyword`, and words without its values."""
 
     pointer: str
     keyword: str
@@ -331,10 +345,36 @@ class DocumentFault:
 
 
 def check(evidence_type: EvidenceType, document: Json) -> tuple[DocumentFault, ...]:
-    """The faults of a whole document under its type; empty if there are none.
+    """The faults of a whole document under its type; empty if there are none."""
+    faults = compiled(evidence_type).faults(document)
+    if faults:
+        return tuple(_in_words(evidence_type, fault.pointer, fault.keyword, fault.message) for fault in faults)
+    validity = document["validity"]
+    if validity["until"] is None or validity["from"] <= validity["until"]:
+        return ()
+    return (_in_words(evidence_type, "/validity/until", "order", _ENDS_EARLY),)
 
-    The validator is loaded on first use: it comes with the gateway and adapter extras only, and programs that merely
-    read types do without.
+
+def check_property(evidence_type: EvidenceType, name: str, value: Json) -> tuple[DocumentFault, ...]:
+    """As `check`, for one top-level property alone: what a node behind a border can see. `KeyError` if unknown."""
+    faults = compiled(evidence_type).faults_of(name, value)
+    return tuple(_in_words(evidence_type, fault.pointer, fault.keyword, fault.message) for fault in faults)
+
+
+@lru_cache(maxsize=4096)
+def compiled(evidence_type: EvidenceType) -> Any:
+    """The `contracts.schemas.Compiled` of a type.
+
+    Loaded on first use: the validator comes with the gateway and adapter extras only, and programs that merely read
+    types do without.
     """
-    found: tuple[DocumentFault, ...] = importlib.import_module("contracts.schemas").check(evidence_type, document)
-    return found
+    return importlib.import_module("contracts.schemas").Compiled(evidence_type.schema)
+
+
+def _in_words(evidence_type: EvidenceType, pointer: str, keyword: str, message: Text) -> DocumentFault:
+    name = pointer[1:].partition("/")[0]
+    if name not in evidence_type.schema["properties"]:
+        return DocumentFault(pointer, keyword, Text(f"数据{message.zh}", f"the document {message.en}"))
+    label = evidence_type.label(name)
+    words = Text(f"{label.zh}({pointer}){message.zh}", f"{label.en} ({pointer}) {message.en}")
+    return DocumentFault(pointer, keyword, words)

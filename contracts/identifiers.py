@@ -11,7 +11,6 @@ both against each other.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from operator import mul
 
@@ -34,6 +33,9 @@ _USCC = re.compile(r"[1-9ANY][0-9A-HJ-NPQRTUWXY][0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}"
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_WEIGHTS = tuple(pow(3, position, 31) for position in range(17))
 _USCC_VALUES = bytes(_USCC_ALPHABET.find(chr(code)) % 256 for code in range(256))
+
+# Control and format characters and lone surrogates: invisible, so that two names could look alike and differ.
+_UNSEEN = r"\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
 
 _PROVINCES = "京津冀晋蒙辽吉黑沪苏浙皖闽赣鲁豫鄂湘粤桂琼渝川贵云藏陕甘青宁新"
 
@@ -85,10 +87,6 @@ def _pattern(pattern: str) -> Callable[[str], bool]:
     return lambda value: fullmatch(value) is not None
 
 
-def _plain_name(value: str) -> bool:
-    return value == value.strip() != "" and all(unicodedata.category(one) not in ("Cc", "Cf", "Cs") for one in value)
-
-
 def _resident_from_15(identifier: str) -> str:
     if _OLD_RIC.fullmatch(identifier) is None:
         return identifier
@@ -104,7 +102,7 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
     "cn.travel-document": _pattern(r"(?:[EGCLTW][0-9]{8}|[ECL][A-HJ-NP-Z][0-9]{7})"),
     "cn.real-estate-unit": _pattern(r"[0-9]{12}[A-Z]{2}[0-9]{5}[FLQW][0-9]{8}"),  # GB/T 37346-2019
     "cn.region": _pattern(r"[1-9][0-9]{5}(?:[0-9]{6})?"),  # GB/T 2260, GB/T 10114
-    "cn.name": _plain_name,
+    "cn.name": _pattern(rf"[^\s{_UNSEEN}](?:[^{_UNSEEN}]*[^\s{_UNSEEN}])?"),
     "passport": _pattern(r"[A-Z0-9]{5,15}"),
     "vin": _pattern(r"[0-9A-HJ-NPR-Z]{17}"),  # ISO 3779; its check digit is not used in China
 }

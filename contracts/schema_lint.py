@@ -21,9 +21,11 @@ ASSERTED_FORMATS = frozenset((*FORMATS, "date"))
 
 _ROOT_ONLY = frozenset(("$schema", "$id", "$defs"))
 _KEYWORDS = frozenset(
-    ("type", "enum", "const", "format", "pattern", "minLength", "maxLength", "minimum", "maximum")
-    + ("minItems", "maxItems", "uniqueItems", "items", "properties", "required", "additionalProperties")
-    + ("allOf", "if", "then", "else", "title", "description", "$ref", "$comment")
+    (
+        *("type", "enum", "const", "format", "pattern", "minLength", "maxLength", "minimum", "maximum"),
+        *("minItems", "maxItems", "uniqueItems", "items", "properties", "required", "additionalProperties"),
+        *("allOf", "if", "then", "else", "title", "description", "$ref", "$comment"),
+    )
 )
 _RESERVED = frozenset(("_sd", "...", "_sd_alg"))
 _NOT_LINEAR = re.compile(r"\(\?(?:<?[=!]|P=)|\\[1-9]")
