@@ -182,12 +182,15 @@ def _app_key(section: Section) -> AppKey:
 
 
 def _certificate(section: Section, name: str) -> str:
-    path = section.file.parent / name
+    return _read_text(section, "certificates", section.file.parent / name)
+
+
+def _read_text(section: Section, key: str, path: Path) -> str:
     try:
         return path.read_text("ascii")
     except (OSError, UnicodeDecodeError):
-        what = Text("无法读取证书文件", "The certificate file cannot be read")
-        raise section.mistake(what, "certificates", Text("请提供 PEM 文件。", "Give a PEM file.")) from None
+        what = Text(f"无法读取文件 {path.name}", f"The file {path.name} cannot be read")
+        raise section.mistake(what, key, Text("请核对路径与权限。", "Check the path and its permissions.")) from None
 
 
 def _grant(section: Section) -> Grant:
@@ -209,7 +212,12 @@ def _auditor(section: Section) -> Auditor:
 
 
 def _audit_slot(section: Section) -> AuditSlot:
-    return AuditSlot(section.text("slot"), section.text("origin"), section.text("vkey"), section.text("auditor"))
+    vkey = section.text("vkey") if section.has("vkey") else _line(section, "vkey_file")
+    return AuditSlot(section.text("slot"), section.text("origin"), vkey, section.text("auditor"))
+
+
+def _line(section: Section, name: str) -> str:
+    return _read_text(section, name, section.path(name)).strip()
 
 
 _READERS: Mapping[str, Callable[[Section], Any]] = {

@@ -1,0 +1,83 @@
+"""`oncegate`: the command line of a node and of control. Every command imports its room when it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contracts.edge.output import emit_json, run, say
+from contracts.text import Text
+
+app = typer.Typer(
+    name="oncegate",
+    help="A data-sharing exchange gateway: signed evidence in, audited lookups out. 政务数据共享交换网关。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+control = typer.Typer(help="Build, sign and publish the registry.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(control, name="control")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Config = Annotated[Path, typer.Option("--config", "-c", help="The node's configuration file.")]
+DEFAULT_CONFIG = Path("oncegate.toml")
+
+
+@control.command("new-root")
+def new_root(
+    key: Annotated[Path, typer.Argument(help="Where to write the private key (PEM); PATH.pub beside it.")],
+    alg: Annotated[str, typer.Option(help="ES256, ES384 or EdDSA.")] = "EdDSA",
+) -> None:
+    """Create the root key that signs the registry. Keep it offline."""
+    from contracts.edge import keys
+
+    public = keys.create_signing_key(key, alg).public
+    pin = key.with_suffix(".pub" + key.suffix)
+    keys.write_public_key(pin, public)
+    say(Text(f"私钥 {key};各节点固定公钥 {pin}", f"Private key {key}; nodes pin {pin}"))
+
+
+@control.command("build")
+def control_build(
+    directory: Annotated[Path, typer.Argument(help="The directory of registry TOML files.")],
+    root_key: Annotated[Path, typer.Option(help="The root's private key (PEM).")],
+    root_alg: Annotated[str, typer.Option(help="Its algorithm.")] = "EdDSA",
+    as_json: Json = False,
+) -> None:
+    """Check the directory and sign it as the next version, into DIRECTORY/build."""
+    from contracts.edge import clock, keys
+    from contracts.plain import to_plain
+    from gateway.control.build import build
+
+    built = build(directory, keys.load_signing_key(root_key, root_alg), clock.now_ms())
+    if as_json:
+        emit_json(to_plain(built))
+        return
+    counts = ", ".join(f"{count} {kind}" for kind, count in built.counts.items())
+    say(Text(f"已签发注册库版本 {built.version}({counts})", f"Signed registry version {built.version} ({counts})"))
+
+
+@control.command("publish")
+def control_publish(
+    directory: Annotated[Path, typer.Argument(help="The directory of registry TOML files.")],
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Write the built version onto the message log."""
+    from contracts.edge.keys import load_public_key
+    from contracts.edge.transport import open_transport
+    from gateway.config import load
+    from gateway.control.build import publish
+
+    node = load(config)
+    manifest = publish(directory, load_public_key(node.root_key, node.root_alg), open_transport(node.log))
+    if as_json:
+        emit_json({"version": manifest.version, "parts": len(manifest.parts)})
+        return
+    say(Text(f"注册库版本 {manifest.version} 已发布", f"Registry version {manifest.version} is on the log"))
+
+
+def main() -> None:
+    """The console script."""
+    run(app)
