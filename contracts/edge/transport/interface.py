@@ -4,8 +4,8 @@ What every implementation promises (the contract test suite holds each one to it
 
 1. Durable: what `write` or `write_many` returned from survives the end of any process and of the machine.
    What raised may or may not be in the log; the caller writes it again, and readers tell by (`epoch`, `seq`).
-2. Order: records of one topic have rising offsets, in the order of writing; a batch keeps its order and is not
-   mixed with others. Offsets are never used twice. There may be holes: cleaning makes them, some logs have more.
+2. Order: records of one topic have rising offsets, in the order of writing; a batch keeps its order (others may write
+   in between). Offsets are never used twice. There may be holes: cleaning makes them, some logs have more.
 3. Readers keep their own offsets: `assign` says where to go on, nothing is remembered here. At a hole the next record
    comes. A position below the log's start, past its end, or in a topic that was deleted (and perhaps made anew) is
    `OffsetOutOfRange`: rebuild, never skip.
