@@ -3,7 +3,11 @@
 A suite names everything that goes together: the JOSE `alg`, the digest, the key type. Unknown means refused.
 No caller may assume a length: a new suite (SM2 with SM3, say) is one row in `SUITES`.
 
-ECDSA signs deterministically (RFC 6979): a weak random generator cannot leak a key, and vectors are reproducible.
+1. ECDSA signs deterministically (RFC 6979): a weak random generator cannot leak a key, and vectors are reproducible.
+2. ECDSA signatures are r ‖ s of fixed size (RFC 7518 §3.4). Both (r, s) and (r, n − s) verify, so no identity is
+   ever made from a signature.
+3. A public key is a point on its curve and not one of small order: under such a key anybody's signature verifies.
+4. A public JWK with private members is refused: it must not travel further.
 """
 
 import hashlib
@@ -27,6 +31,7 @@ class Suite:
     alg: str
     hash_name: str
     digest: Callable[[bytes], bytes]
+    jwk_members: tuple[str, ...]  # the required members of the public JWK (RFC 7638 §3.2)
     generate: Callable[[], Any]
     sign: Callable[[Any, bytes], bytes]
     verify: Callable[[Any, bytes, bytes], bool]  # (public key, signature, data)
@@ -75,12 +80,15 @@ def _ecdsa(alg: str, hash_name: str, digest: Callable[[bytes], bytes], curve: ec
 
     def from_jwk(jwk: Mapping[str, str]) -> ec.EllipticCurvePublicKey:
         x, y = b64url_decode(jwk["x"].encode()), b64url_decode(jwk["y"].encode())
-        if jwk.get("kty") != "EC" or jwk.get("crv") != name or len(x) != size or len(y) != size:
+        if jwk["kty"] != "EC" or jwk["crv"] != name or len(x) != size or len(y) != size:
             raise Fault("key_invalid")
         numbers = ec.EllipticCurvePublicNumbers(int.from_bytes(x, "big"), int.from_bytes(y, "big"), curve)
-        return numbers.public_key()
+        return numbers.public_key()  # refuses what is not on the curve
 
-    return Suite(alg, hash_name, digest, lambda: ec.generate_private_key(curve), sign, verify, to_jwk, from_jwk)
+    members = ("crv", "kty", "x", "y")
+    return Suite(
+        alg, hash_name, digest, members, lambda: ec.generate_private_key(curve), sign, verify, to_jwk, from_jwk
+    )
 
 
 def _verify_ed25519(key: ed25519.Ed25519PublicKey, signature: bytes, data: bytes) -> bool:
@@ -96,9 +104,26 @@ def _ed25519_jwk(key: ed25519.Ed25519PublicKey) -> dict[str, str]:
 
 
 def _ed25519_from_jwk(jwk: Mapping[str, str]) -> ed25519.Ed25519PublicKey:
-    if jwk.get("kty") != "OKP" or jwk.get("crv") != "Ed25519":
+    raw = b64url_decode(jwk["x"].encode())
+    if jwk["kty"] != "OKP" or jwk["crv"] != "Ed25519" or not _is_ed25519_point(raw):
         raise Fault("key_invalid")
-    return ed25519.Ed25519PublicKey.from_public_bytes(b64url_decode(jwk["x"].encode()))
+    return ed25519.Ed25519PublicKey.from_public_bytes(raw)
+
+
+# The field, the constant d, and y of the points of small order (RFC 8032 §5.1): of order 1 and 2, 4, and 8.
+_P = 2**255 - 19
+_D = -121665 * pow(121666, -1, _P) % _P
+_Y8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER_Y = frozenset((1, _P - 1, 0, _Y8, _P - _Y8))
+
+
+def _is_ed25519_point(raw: bytes) -> bool:
+    """Whether `raw` decodes to a point (RFC 8032 §5.1.3) of large order; the library checks the length alone."""
+    y = int.from_bytes(raw, "little") & (2**255 - 1)
+    if len(raw) != 32 or y >= _P or y in _SMALL_ORDER_Y:
+        return False
+    x_squared = (y * y - 1) * pow(_D * y * y + 1, -1, _P)
+    return pow(x_squared, (_P - 1) // 2, _P) == 1
 
 
 SUITES: Mapping[str, Suite] = {
@@ -110,6 +135,7 @@ SUITES: Mapping[str, Suite] = {
             "EdDSA",
             "sha-256",
             sha256,
+            ("crv", "kty", "x"),
             ed25519.Ed25519PrivateKey.generate,
             lambda key, data: key.sign(data),
             _verify_ed25519,
@@ -129,14 +155,13 @@ def suite_of(alg: object) -> Suite:
 
 
 def thumbprint(jwk: Mapping[str, str]) -> str:
-    """JWK thumbprint (RFC 7638, SHA-256), base64url: the key id used everywhere."""
-    members = ("crv", "kty", "x", "y") if jwk.get("kty") == "EC" else ("crv", "kty", "x")
-    return b64url_encode(sha256(canonical({name: jwk[name] for name in members}))).decode()
+    """JWK thumbprint (RFC 7638, SHA-256) of required members alone, base64url: the key id used everywhere."""
+    return b64url_encode(sha256(canonical(dict(jwk)))).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyKey:
-    """A public key with its suite. `jwk` is the public JWK (RFC 7517), without `kid` and `alg`."""
+    """A public key with its suite. `jwk` is the public JWK (RFC 7517), its required members alone."""
 
     kid: str
     suite: Suite
@@ -145,12 +170,14 @@ class VerifyKey:
 
     @classmethod
     def from_jwk(cls, alg: str, jwk: Mapping[str, str]) -> "VerifyKey":
-        """Raises `Fault` `alg_unknown` or `key_invalid`."""
+        """Other public members (`use`, `kid`, …) are let go; raises `Fault` `alg_unknown` or `key_invalid`."""
         suite = suite_of(alg)
+        if "d" in jwk:
+            raise Fault("key_invalid", detail="a private key")
         try:
-            key = suite.from_jwk(jwk)
-            return cls(thumbprint(jwk), suite, dict(jwk), key)
-        except (KeyError, ValueError, AttributeError, TypeError):
+            required = {name: jwk[name] for name in suite.jwk_members}
+            return cls(thumbprint(required), suite, required, suite.from_jwk(required))
+        except (Fault, KeyError, ValueError, AttributeError):
             raise Fault("key_invalid") from None
 
     def verify(self, signature: bytes, data: bytes) -> bool:

@@ -3,6 +3,12 @@
 The protected header carries the zone key's `kid` and `fk`: the stream's feed key, wrapped by HPKE to that zone key
 with `info` = the stream. So every record opens by itself, whatever compaction removed, and no second key message
 is needed. A feed key lives a month at most; its header is the same bytes each time, so readers cache by it.
+
+1. Size and form: at most 256 KB, five parts, the second empty, a header of at most 1 KB.
+2. The header: exactly `alg` `dir`, `enc` `A256GCM`, `fk`, `kid` of a zone key that the node holds, `wrap` its KEM.
+3. The feed key: unwrapped with `info` = the stream that the topic belongs to, so a key of one stream opens no other.
+4. The tag over header and content. What comes out is authentic only in that somebody knew the feed key (anybody can
+   wrap one to the zone); who says it is the business of the signature inside.
 """
 
 from collections.abc import Iterable
@@ -18,6 +24,7 @@ from contracts.streams import Stream
 
 MAX_ENVELOPE = 256 * 1024
 KEY_SIZE = 32
+MAX_HEADER = 1024
 IV_SIZE = 12
 TAG_SIZE = 16
 _CACHE_SIZE = 8192
@@ -55,7 +62,7 @@ class Keyring:
 
     def __init__(self, keys: Iterable[UnwrapKey]) -> None:
         self._keys = {key.public.kid: key for key in keys}
-        self._feeds: dict[tuple[bytes, Stream], AESGCM] = {}
+        self._feeds: dict[bytes, tuple[Stream, AESGCM]] = {}
 
     def open(self, value: bytes, stream: Stream) -> bytes:
         """The message inside `value`; raises `Fault` `envelope_…` or `unwrap_failed`."""
@@ -65,7 +72,7 @@ class Keyring:
         if len(parts) != 5 or parts[1]:
             raise Fault("envelope_malformed")
         header, _, iv, ciphertext, tag = parts
-        cipher = self._feeds.get((header, stream)) or self._meet(header, stream)
+        cipher = self._cipher(header, stream)
         nonce, mark = b64url_decode(iv), b64url_decode(tag)
         if len(nonce) != IV_SIZE or len(mark) != TAG_SIZE:
             raise Fault("envelope_malformed")
@@ -74,7 +81,19 @@ class Keyring:
         except InvalidTag:
             raise Fault("envelope_altered") from None
 
-    def _meet(self, header: bytes, stream: Stream) -> AESGCM:
+    def _cipher(self, header: bytes, stream: Stream) -> AESGCM:
+        met = self._feeds.get(header)
+        if met is not None and met[0] == stream:
+            return met[1]
+        if len(header) > MAX_HEADER:
+            raise Fault("envelope_malformed")
+        cipher = AESGCM(self._unwrap(header, stream))
+        if len(self._feeds) >= _CACHE_SIZE:  # a flood of new headers may cost time, never memory
+            self._feeds.clear()
+        self._feeds[header] = stream, cipher
+        return cipher
+
+    def _unwrap(self, header: bytes, stream: Stream) -> bytes:
         members = parse_object(b64url_decode(header))
         if members.keys() != {"alg", "enc", "fk", "kid", "wrap"} or members["alg"] != "dir":
             raise Fault("envelope_malformed")
@@ -88,10 +107,7 @@ class Keyring:
         secret = key.unwrap(b64url_decode(members["fk"].encode()), _info(stream))
         if len(secret) != KEY_SIZE:
             raise Fault("envelope_malformed")
-        if len(self._feeds) >= _CACHE_SIZE:  # a flood of new headers may cost time, never memory
-            self._feeds.clear()
-        self._feeds[header, stream] = AESGCM(secret)
-        return self._feeds[header, stream]
+        return secret
 
 
 def _info(stream: Stream) -> bytes:

@@ -64,9 +64,9 @@ class WrapKey:
         row = _row(self.alg)
         try:
             key = row.load_public(b64url_decode(self.public.encode()))
-        except ValueError:
+            return row.suite.encrypt(secret, key, info=info)
+        except (Fault, ValueError):  # no key at all, or one of small order (RFC 9180 §7.1.4)
             raise Fault("key_invalid") from None
-        return row.suite.encrypt(secret, key, info=info)
 
 
 @dataclass(frozen=True, slots=True)

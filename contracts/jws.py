@@ -1,7 +1,8 @@
 """Compact JWS (RFC 7515), strictly: one form on the wire, verified over the exact bytes received.
 
 1. Three base64url parts, no padding.
-2. The protected header is a strict JSON object with exactly `alg`, `kid`, `typ`; no `crit`, no `jwk`, no `none`.
+2. The protected header is a strict JSON object of at most 512 bytes with exactly `alg`, `kid`, `typ`; no `crit`, no
+   `jwk`. `alg` is in the table of suites, so `none` is not.
 3. `typ` is what the caller expects (RFC 8725 §3.11), and the key's registered `alg` is the header's (§3.1).
 4. Only then the signature, and only after that may anybody look into the payload.
 """
@@ -9,10 +10,11 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from contracts.algorithms import SigningKey, VerifyKey
+from contracts.algorithms import SigningKey, VerifyKey, suite_of
 from contracts.encoding import b64url_decode, b64url_encode, canonical, parse_object
 from contracts.errors import Fault
 
+MAX_HEADER = 512  # of its base64url text; also what one entry of the cache below can cost
 _HEADER_NAMES = {"alg", "kid", "typ"}
 
 
@@ -48,6 +50,8 @@ def parse(token: bytes, typ: str) -> Compact:
     if len(parts) != 3:
         raise Fault("jws_malformed")
     header_text, payload_text, signature_text = parts
+    if len(header_text) > MAX_HEADER:
+        raise Fault("jws_header_invalid")
     alg, kid = _header(header_text, typ)
     signing_input = token[: len(header_text) + 1 + len(payload_text)]
     return Compact(alg, kid, signing_input, payload_text, b64url_decode(signature_text))
@@ -61,6 +65,6 @@ def _header(text: bytes, typ: str) -> tuple[str, str]:
     if header["typ"] != typ:
         raise Fault("typ_wrong")
     alg, kid = header["alg"], header["kid"]
-    if not isinstance(alg, str) or not isinstance(kid, str):
+    if type(kid) is not str:
         raise Fault("jws_header_invalid")
-    return alg, kid
+    return suite_of(alg).alg, kid
