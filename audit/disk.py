@@ -1,0 +1,105 @@
+"""The few file calls of the audit log, in one place, so that a test can make each of them fail.
+
+1. A name exists for others only when its content is durable: written beside, synced, renamed, directory synced.
+2. Many files are made durable together: all written, then all synced, then all renamed, then each directory once.
+   (The first sync commits the journal of the file system for all; the rest is nearly free.)
+3. No error is handled here. After a failed write or sync nobody may go on: Linux can mark failed pages clean, so
+   that reading them back proves nothing.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+_TEMPORARY = ".tmp"
+
+
+class Disk:
+    """Real file calls. Safe from any thread."""
+
+    def create(self, path: Path) -> int:
+        """A descriptor of a new, empty file to append to; whatever had this name is gone."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+
+    def write(self, descriptor: int, data: bytes | memoryview) -> int:
+        """write(2): how many bytes were taken."""
+        return os.write(descriptor, data)
+
+    def datasync(self, descriptor: int) -> None:
+        """fdatasync(2)."""
+        os.fdatasync(descriptor)
+
+    def sync(self, descriptor: int) -> None:
+        """fsync(2), of files and directories."""
+        os.fsync(descriptor)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """rename(2)."""
+        old.rename(new)
+
+    def remove(self, path: Path) -> None:
+        """unlink(2); a missing file is no error."""
+        path.unlink(missing_ok=True)
+
+    # Made of the calls above.
+
+    def write_all(self, descriptor: int, data: bytes) -> None:
+        """Write everything. A short write goes on; a full disk then says so."""
+        view = memoryview(data)
+        while view:
+            view = view[self.write(descriptor, view) :]
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """Make `path` hold `data`, atomically and durably."""
+        self.replace_all({path: data})
+
+    def replace_all(self, files: Mapping[Path, bytes]) -> None:
+        """`replace` for many files (rule 2)."""
+        directories = self.make_directories({path.parent for path in files})
+        open_files = []
+        try:
+            for path, data in files.items():
+                temporary = path.with_name(path.name + _TEMPORARY)
+                descriptor = self.create(temporary)
+                open_files.append((descriptor, temporary, path))
+                self.write_all(descriptor, data)
+            for descriptor, temporary, path in open_files:
+                self.sync(descriptor)
+                self.rename(temporary, path)
+        finally:
+            for descriptor, _, _ in open_files:
+                os.close(descriptor)
+        self.sync_directories(directories)
+
+    def make_directories(self, directories: Iterable[Path]) -> set[Path]:
+        """Create what is missing; returns every directory that has to be synced, the parents of new ones included."""
+        touched: set[Path] = set()
+        for directory in directories:
+            touched.add(directory)
+            parent = directory
+            while not parent.is_dir():
+                parent = parent.parent
+                touched.add(parent)
+            directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+        return touched
+
+    def sync_directories(self, directories: Iterable[Path]) -> None:
+        """Make the names in these directories durable."""
+        for directory in directories:
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self.sync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def lock(path: Path) -> int | None:
+    """An exclusive lock held until the descriptor is closed or the process ends; None when another holds it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor

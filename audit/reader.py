@@ -1,0 +1,121 @@
+"""Reading a log directory: entries, and proofs made from its tiles. Trusts nothing that it cannot check cheaply.
+
+1. A partial tile may be gone once the full one exists; then the full one is read and cut.
+2. Full tiles never change, so they are cached; partial ones are read each time.
+3. What a size needs and is not there, or has the wrong length, is `Corrupt`.
+"""
+
+from collections import OrderedDict
+from pathlib import Path
+
+from audit import checkpoints, merkle, notes
+from audit.derive import opening_path
+from audit.tiles import WIDTH, Tile, split_entries, split_hashes
+from contracts.errors import Corrupt, Fault
+
+CACHED_TILES = 2048  # 8 KiB each
+CACHED_BUNDLES = 32  # up to 1 MiB each
+
+
+class _Cache:
+    """The most recently used full tiles. Not a promise to threads: a lost update costs one more read."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._items: OrderedDict[str, bytes] = OrderedDict()
+
+    def get(self, path: str) -> bytes | None:
+        return self._items.get(path)
+
+    def put(self, path: str, data: bytes) -> None:
+        self._items[path] = data
+        while len(self._items) > self._room:
+            self._items.popitem(last=False)
+
+
+class LogReader:
+    """A log directory under its verifier key. Safe from any thread."""
+
+    def __init__(self, directory: Path, key: notes.NoteKey) -> None:
+        self.directory = directory
+        self.key = key
+        self._tiles = _Cache(CACHED_TILES)
+        self._bundles = _Cache(CACHED_BUNDLES)
+
+    def note(self) -> bytes:
+        """The published checkpoint, as it is signed; raises `Corrupt` when there is none."""
+        try:
+            return (self.directory / "checkpoint").read_bytes()
+        except FileNotFoundError:
+            raise Corrupt("the log has no checkpoint") from None
+
+    def checkpoint(self) -> checkpoints.Checkpoint:
+        """The published head, verified; raises `Fault` of `checkpoints.open_note`."""
+        return checkpoints.open_note(self.note(), self.key)[0]
+
+    def entry(self, index: int, size: int) -> bytes:
+        """Entry `index` of the published log of `size` entries; raises `Fault` `entry_unknown`."""
+        if not 0 <= index < size:
+            raise Fault("entry_unknown")
+        return self.entries(index // WIDTH, size)[index % WIDTH]
+
+    def entries(self, number: int, size: int) -> list[bytes]:
+        """The entries of bundle `number` at `size`."""
+        width = min(WIDTH, size - number * WIDTH)
+        data, there = self._read(self._bundles, Tile(None, number, width))
+        return split_entries(data, there)[:width]
+
+    def rows(self, number: int, size: int) -> list[bytes]:
+        """The sealed opening rows that belong to bundle `number` at `size`."""
+        width = min(WIDTH, size - number * WIDTH)
+        for candidate in (width, WIDTH):
+            path = self.directory / opening_path(number, candidate)
+            if path.is_file():
+                return split_entries(path.read_bytes(), candidate)[:width]
+        raise Corrupt(f"{opening_path(number, width)} is missing")
+
+    def hashes(self, level: int, number: int, size: int) -> list[bytes]:
+        """The hashes of a tile at `size`."""
+        width = min(WIDTH, size // WIDTH**level - number * WIDTH)
+        data, there = self._read(self._tiles, Tile(level, number, width))
+        return split_hashes(data, there)[:width]
+
+    def nodes(self, size: int) -> merkle.Nodes:
+        """The perfect subtrees of the tree of `size` leaves."""
+
+        def node(height: int, index: int) -> bytes:
+            level, above = divmod(height, merkle.TILE_HEIGHT)
+            number, offset = divmod(index << above, WIDTH)
+            row = self.hashes(level, number, size)[offset : offset + (1 << above)]
+            while len(row) > 1:
+                row = merkle.parents(row)
+            return row[0]
+
+        return node
+
+    def inclusion_proof(self, index: int, size: int) -> list[bytes]:
+        """Proof that entry `index` is in the tree of `size` leaves; raises `Fault` `entry_unknown`."""
+        if not 0 <= index < size:
+            raise Fault("entry_unknown")
+        return merkle.inclusion_proof(index, size, self.nodes(size))
+
+    def consistency_proof(self, old: int, new: int) -> list[bytes]:
+        """Proof that the tree of `new` leaves extends that of `old`; raises `Fault` `entry_unknown`."""
+        if not 0 <= old <= new:
+            raise Fault("entry_unknown")
+        return merkle.consistency_proof(old, new, self.nodes(new)) if old else []
+
+    def _read(self, cache: _Cache, tile: Tile) -> tuple[bytes, int]:
+        """The bytes of a tile or of the full one in its place, and how wide that is."""
+        cached = cache.get(tile.full.path)
+        if cached is not None:
+            return cached, WIDTH
+        for candidate in (tile, tile.full):
+            try:
+                data = (self.directory / candidate.path).read_bytes()
+            except FileNotFoundError:
+                continue
+            if candidate.width == WIDTH:
+                cache.put(candidate.path, data)
+            return data, candidate.width
+        raise Corrupt(f"{tile.path} is missing")

@@ -1,0 +1,55 @@
+"""The file of frames that is being written.
+
+1. A segment is named by its first index and exists durably before a frame goes into it.
+2. A frame counts when its fdatasync has returned. There is no second try after an error.
+3. A segment is full after so many bytes, or old after so many seconds; an empty one is neither.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from audit.disk import Disk
+from audit.recovery import Recovered, Segment, segment_path
+
+
+class SegmentWriter:
+    """One open segment. Used by one thread."""
+
+    def __init__(self, disk: Disk, directory: Path, first: int) -> None:
+        self._disk = disk
+        self._path = segment_path(directory, first)
+        self._first = self._end = first
+        self._bytes = 0
+        self._started = time.monotonic()
+        self._file = disk.create(self._path)
+        disk.sync(self._file)
+        disk.sync_directories({self._path.parent})
+
+    def append(self, frame: bytes, end: int) -> None:
+        """Make a frame durable; the log has `end` entries after it."""
+        self._disk.write_all(self._file, frame)
+        self._disk.datasync(self._file)
+        self._end = end
+        self._bytes += len(frame)
+
+    def due(self, most_bytes: int, most_seconds: float) -> bool:
+        """Whether the next frame belongs into a new segment (rule 3)."""
+        return self._bytes >= most_bytes or (self._bytes > 0 and time.monotonic() - self._started >= most_seconds)
+
+    def finish(self) -> Segment:
+        """Close the file."""
+        os.close(self._file)
+        return Segment(self._path, self._first, self._end)
+
+
+def resume(disk: Disk, directory: Path, recovered: Recovered) -> tuple[SegmentWriter, list[Segment]]:
+    """The segment to go on with after recovery, and the older ones.
+
+    The last segment is copied without its torn tail to a new file: what was read back may only have been in memory.
+    """
+    *older, last = recovered.segments
+    if recovered.tail:
+        disk.replace(last.path, recovered.tail)
+        older.append(last)
+    return SegmentWriter(disk, directory, recovered.tree.size), older
