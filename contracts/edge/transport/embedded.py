@@ -35,7 +35,7 @@ from contracts.edge.transport.interface import (
     Record,
     TopicUnknown,
     check_sizes,
-    check_topic_name,
+    full_name,
 )
 from contracts.edge.transport.topic_file import SUFFIX, TopicFile, create_file, require_sqlite
 from contracts.errors import UserError
@@ -77,7 +77,7 @@ class EmbeddedTransport:
 
     def path_of(self, topic: str) -> Path:
         """The file of a topic; raises `TopicNameInvalid`."""
-        return self.directory / (check_topic_name(self.prefix + topic) + SUFFIX)
+        return self.directory / (full_name(self.prefix, topic) + SUFFIX)
 
     def names(self) -> list[str]:
         """The topics under the prefix, the deleted ones among them."""
@@ -101,8 +101,7 @@ def open_embedded(section: Section) -> EmbeddedTransport:
 def embedded(directory: Path, prefix: str = "") -> EmbeddedTransport:
     """The embedded log in `directory`, made if it is not there; raises `UserError`."""
     require_sqlite()
-    if prefix:
-        check_topic_name(prefix)
+    full_name(prefix, "x")
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:

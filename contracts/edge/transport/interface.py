@@ -194,9 +194,10 @@ class Transport(Protocol):
     def admin(self) -> Admin: ...
 
 
-def check_topic_name(name: str) -> str:
-    """`name` with its prefix, if every log takes it; raises `TopicNameInvalid`."""
-    if _LEGAL.fullmatch(name) is None or len(name) > MAX_TOPIC_LENGTH or name in {".", ".."}:
+def full_name(prefix: str, topic: str) -> str:
+    """The log's own name of a topic, if every log takes it; raises `TopicNameInvalid`."""
+    name = prefix + topic
+    if not topic or _LEGAL.fullmatch(name) is None or len(name) > MAX_TOPIC_LENGTH or name in {".", ".."}:
         raise TopicNameInvalid(name)
     return name
 
