@@ -91,6 +91,16 @@ def _bad_row(zh: str, en: str) -> ErrorRow:
     return _row("department", 422, zh, en, *step)
 
 
+def _not_authenticated(zh: str, en: str) -> ErrorRow:
+    step = ("请核对密钥、证书、时钟与请求地址。", "Check key, certificate, clock and request address.")
+    return _row("client", 401, zh, en, *step)
+
+
+def _bad_token_request(zh: str, en: str) -> ErrorRow:
+    step = ("请按接口文档改正令牌请求。", "Correct the token request as documented.")
+    return _row("client", 400, zh, en, *step)
+
+
 ERRORS: Mapping[str, ErrorRow] = {
     # --- encodings -----------------------------------------------------------------------------------------
     "base64_invalid": _bad_message("base64url 编码不规范", "Not strict base64url"),
@@ -121,6 +131,10 @@ ERRORS: Mapping[str, ErrorRow] = {
     "disclosure_unlisted": _bad_message("披露项不在签名中", "A disclosure is not listed in the signed payload"),
     "disclosure_duplicate": _bad_message("披露项重复", "A disclosure is present twice"),
     "disclosure_malformed": _bad_message("披露项格式错误", "A disclosure is malformed"),
+    "salt_too_short": _bad_message("披露项的盐值不足 128 位", "The salt of a disclosure has less than 128 bits"),
+    "field_exposed": _bad_message(
+        "应作为披露项的字段以明文出现", "A field that must be a disclosure stands in the open"
+    ),
     "digest_duplicate": _bad_message("摘要重复", "A digest is listed twice"),
     "name_reserved": _bad_message("使用了保留名称", "A reserved name (_sd, ...) is used"),
     "name_duplicate": _bad_message("字段重复", "A field is present twice"),
@@ -193,6 +207,53 @@ ERRORS: Mapping[str, ErrorRow] = {
     "opening_unreadable": _bad_proof("密封内容无法打开", "The opening cannot be opened with this key"),
     # --- message log ---------------------------------------------------------------------------------------
     "log_record_too_large": _bad_message("记录超过消息日志允许的大小", "The record is too large for the message log"),
+    # --- tokens --------------------------------------------------------------------------------------------
+    "unauthenticated": _not_authenticated("未通过身份认证", "Not authenticated"),
+    "token_missing": _not_authenticated("请求未携带令牌", "The request carries no token"),
+    "authorization_malformed": _not_authenticated("Authorization 头不规范", "Not one well-formed Authorization field"),
+    "token_claims_invalid": _not_authenticated("令牌声明不符合规定", "The token's claims are not as specified"),
+    "token_expired": _not_authenticated("令牌已过期", "The token has expired"),
+    "token_binding_mismatch": _not_authenticated("令牌绑定方式不符", "The token is bound in another way"),
+    "client_unknown": _not_authenticated("应用或其密钥未登记", "The app, or its key, is not registered"),
+    "certificate_missing": _not_authenticated("连接未出示客户端证书", "The connection shows no client certificate"),
+    "certificate_mismatch": _not_authenticated("客户端证书不是所绑定的证书", "Not the bound client certificate"),
+    "certificate_expired": _not_authenticated("客户端证书不在有效期内", "The client certificate is not valid now"),
+    "proof_missing": _not_authenticated("缺少 DPoP 证明", "The DPoP proof is missing"),
+    "proof_malformed": _not_authenticated("DPoP 证明不规范", "Not one well-formed DPoP proof"),
+    "proof_key_invalid": _not_authenticated("DPoP 证明中的公钥不规范", "The key in the DPoP proof is not acceptable"),
+    "proof_key_mismatch": _not_authenticated("DPoP 证明不是用登记的密钥签名", "The DPoP proof is by another key"),
+    "proof_claims_invalid": _not_authenticated("DPoP 证明声明不规范", "The DPoP proof's claims are not as specified"),
+    "proof_wrong_request": _not_authenticated("DPoP 证明属于另一请求", "The DPoP proof is for another request"),
+    "proof_token_mismatch": _not_authenticated("DPoP 证明属于另一令牌", "The DPoP proof is for another token"),
+    "proof_stale": _not_authenticated("DPoP 证明时间不在允许范围", "The DPoP proof is too old or from the future"),
+    "proof_replayed": _not_authenticated("DPoP 证明已被使用", "The DPoP proof was used before"),
+    "assertion_claims_invalid": _not_authenticated("客户端断言声明不规范", "The assertion's claims are not as specified"),
+    "assertion_audience": _not_authenticated("客户端断言的 aud 不是本网关", "The assertion is for another audience"),
+    "assertion_stale": _not_authenticated("客户端断言不在有效时间内", "The assertion is expired or not yet valid"),
+    "assertion_lifetime": _not_authenticated("客户端断言有效期过长", "The assertion lives too long"),
+    "assertion_replayed": _not_authenticated("客户端断言已被使用", "The assertion was used before"),
+    "form_invalid": _bad_token_request("表单不规范", "Not a well-formed form"),
+    "grant_type_unsupported": _bad_token_request("不支持的 grant_type", "Only client_credentials is supported"),
+    "client_method_unsupported": _bad_token_request("不支持的客户端认证方式", "This client authentication is not offered"),
+    "scope_unsupported": _bad_token_request("不支持 scope", "Scopes are not used here"),
+    "resource_unknown": _bad_token_request("resource 不是本网关", "The resource is not this gateway"),
+    "binding_missing": _bad_token_request("缺少 DPoP 证明或客户端证书", "Neither a DPoP proof nor a client certificate"),
+    "replay_memory_full": _row(
+        "gateway",
+        503,
+        "防重放存储已满",
+        "The memory of used proofs is full",
+        "请稍后重试，并通知网关运维。",
+        "Try again shortly, and tell the operator of the gateway.",
+    ),
+    "too_many_failures": _row(
+        "client",
+        429,
+        "该地址认证失败次数过多",
+        "Too many failures to authenticate from this address",
+        "请改正客户端后稍候再试。",
+        "Correct the client, wait, then try again.",
+    ),
     # --- access decisions ----------------------------------------------------------------------------------
     "app_unknown": _row(
         "policy",
@@ -209,6 +270,14 @@ ERRORS: Mapping[str, ErrorRow] = {
         "The app does not hold this service item",
         "请联系安全管理员调整授权。",
         "Ask the security officer about the grant.",
+    ),
+    "channel_missing": _row(
+        "client",
+        400,
+        "应用在多个渠道持有该事项，须说明渠道(channel)",
+        "The app holds this item on several channels: say which (channel)",
+        "请在请求中写明 channel。",
+        "Name the channel in the request.",
     ),
     "channel_not_granted": _row(
         "policy",
