@@ -61,13 +61,13 @@ def create_signing_key(path: Path, alg: str) -> SigningKey:
 def load_signing_key(path: Path, alg: str) -> SigningKey:
     """The private key of JOSE `alg` at `path`; raises `UserError`."""
     _known(alg, path)
-    return _of_kind(path, alg, lambda: SigningKey.of(alg, load_pem_private_key(_read_private(path), None)))
+    return _of_kind(path, alg, lambda: _signing_key(alg, load_pem_private_key(_read_private(path), None)))
 
 
 def load_public_key(path: Path, alg: str) -> VerifyKey:
     """The public key of JOSE `alg` at `path`; raises `UserError`."""
-    suite = _known(alg, path)
-    return _of_kind(path, alg, lambda: VerifyKey.from_jwk(alg, suite.to_jwk(load_pem_public_key(_read(path)))))
+    _known(alg, path)
+    return _of_kind(path, alg, lambda: _verify_key(alg, load_pem_public_key(_read(path))))
 
 
 def write_public_key(path: Path, key: VerifyKey) -> None:
@@ -125,11 +125,24 @@ def _known(alg: str, path: Path) -> Suite:
         raise UserError(_UNKNOWN_ALG.fill(alg=alg), str(path)) from None
 
 
+def _signing_key(alg: str, key: Any) -> SigningKey:
+    _verify_key(alg, key.public_key())
+    return SigningKey.of(alg, key)
+
+
+def _verify_key(alg: str, key: Any) -> VerifyKey:
+    verifying = VerifyKey.from_jwk(alg, suite_of(alg).to_jwk(key))
+    # A key of another curve may have bytes that this one takes (X25519 as Ed25519): only the same key is the key.
+    if verifying.key != key:
+        raise Fault("key_invalid")
+    return verifying
+
+
 def _of_kind(path: Path, kind: str, load: Callable[[], T]) -> T:
     # What `cryptography` and `algorithms` raise for other kinds of key: encrypted, no PEM, another curve.
     try:
         return load()
-    except (ValueError, TypeError, AttributeError, Fault, UnsupportedAlgorithm):
+    except (ValueError, TypeError, AttributeError, OverflowError, Fault, UnsupportedAlgorithm):
         raise _wrong_kind(path, kind) from None
 
 
