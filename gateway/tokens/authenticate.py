@@ -135,7 +135,7 @@ def challenge(refused: Refused) -> str:
     """The WWW-Authenticate field for `refused` (RFC 9449 §7.1, RFC 6750 §3): the kind of failure, no more."""
     if refused.code == "token_missing":
         return f'DPoP algs="{_ALGS}", Bearer'
-    error = "invalid_dpop_proof" if refused.code.startswith("proof_") else "invalid_token"
+    error = "invalid_dpop_proof" if refused.code.startswith("dpop_") else "invalid_token"
     form = _CHALLENGES.get(refused.scheme, _CHALLENGES[DPOP])
     return form(error)
 

@@ -26,7 +26,7 @@ from gateway.tokens.replay import FIRST, FULL, SEEN, STALE, ReplayMemory, Use
 _HEADER = {"alg", "jwk", "typ"}
 _PUBLIC = {"kty", "crv", "x", "y"}
 _HARMLESS = {"kid", "alg", "use", "key_ops", "ext"}
-_ONCE: Mapping[str, str] = {SEEN: "proof_replayed", STALE: "proof_stale", FULL: "replay_memory_full"}
+_ONCE: Mapping[str, str] = {SEEN: "dpop_replayed", STALE: "dpop_stale", FULL: "replay_memory_full"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Proof:
     alg: str
     jkt: str
     parts: Parts
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,43 +53,55 @@ class Expected:
 def parse(fields: tuple[str, ...]) -> Proof:
     """The proof in the DPoP header fields (rules 1 and 2); raises `Fault`."""
     if not fields:
-        raise Fault("proof_missing")
+        raise Fault("dpop_missing")
     if len(fields) != 1:
-        raise Fault("proof_malformed", detail="more than one")
-    parts = split(fields[0])
-    alg, jkt = _header(parts.header)
-    return Proof(alg, jkt, parts)
+        raise Fault("dpop_malformed", detail="more than one")
+    try:
+        parts = split(fields[0])
+        return Proof(*_header(parts.header), parts, b64url_decode(parts.signature))
+    except Fault as fault:
+        raise _as_proof(fault) from None
 
 
 def use_of(proof: Proof, key: VerifyKey, expected: Expected) -> Use:
     """Verify `proof` with the registered `key` (rules 3 to 5); what must not be seen before; raises `Fault`."""
-    if proof.jkt != key.kid:
-        raise Fault("proof_key_mismatch")
-    if proof.alg != key.suite.alg:
-        raise Fault("alg_mismatch")
-    if not key.verify(b64url_decode(proof.parts.signature), proof.parts.signing_input):
-        raise Fault("signature_invalid")
-    claims = parse_object(b64url_decode(proof.parts.payload))
+    if proof.jkt != key.kid or proof.alg != key.suite.alg:
+        raise Fault("dpop_key_mismatch")
+    if not key.verify(proof.signature, proof.parts.signing_input):
+        raise Fault("dpop_signature_invalid")
+    claims = _claims(proof.parts)
     _check_request(claims, expected)
-    issued = seconds(claims, "iat", "proof_claims_invalid")
+    issued = seconds(claims, "iat", "dpop_claims_invalid")
     if abs(expected.now - issued * 1000) > expected.window * 1000:
-        raise Fault("proof_stale")
-    jti = text(claims, "jti", "proof_claims_invalid")
+        raise Fault("dpop_stale")
+    jti = text(claims, "jti", "dpop_claims_invalid")
     return Use("dpop", key.kid, jti, issued, issued + expected.window)
 
 
 def accept_once(use: Use, memory: ReplayMemory, now: int) -> None:
-    """Rule 6; raises `Fault` `proof_replayed`, `proof_stale` or `replay_memory_full`."""
+    """Rule 6; raises `Fault` `dpop_replayed`, `dpop_stale` or `replay_memory_full`."""
     outcome = memory.once(use, now)
     if outcome != FIRST:
         raise Fault(_ONCE[outcome])
 
 
+def _claims(parts: Parts) -> dict[str, Json]:
+    try:
+        return parse_object(b64url_decode(parts.payload))
+    except Fault as fault:
+        raise _as_proof(fault) from None
+
+
+def _as_proof(fault: Fault) -> Fault:
+    own = fault.code.startswith("dpop_")
+    return fault if own else Fault("dpop_malformed", detail=fault.code)
+
+
 def _check_request(claims: Mapping[str, Json], expected: Expected) -> None:
     if claims.get("htm") != expected.method or not same_target(claims.get("htu"), expected.url):
-        raise Fault("proof_wrong_request")
+        raise Fault("dpop_wrong_request")
     if expected.ath and claims.get("ath") != expected.ath:
-        raise Fault("proof_token_mismatch")
+        raise Fault("dpop_token_mismatch")
 
 
 @lru_cache(maxsize=1024)  # a client's header never changes: the same bytes come with each of its proofs
@@ -100,8 +113,8 @@ def _header(encoded: bytes) -> tuple[str, str]:
     if header["typ"] != "dpop+jwt":
         raise Fault("typ_wrong")
     if not jwk.keys() <= _PUBLIC | _HARMLESS or any(type(jwk.get(name)) is not str for name in jwk.keys() & _PUBLIC):
-        raise Fault("proof_key_invalid")
+        raise Fault("dpop_key_invalid")
     try:
         return alg, thumbprint(jwk)
     except KeyError:
-        raise Fault("proof_key_invalid") from None
+        raise Fault("dpop_key_invalid") from None
