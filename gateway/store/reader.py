@@ -1,0 +1,127 @@
+"""Who asks a store: lookups by blind token, the states of streams, and the rows as they are for tests and doctors.
+
+Each reader has a connection of its own and never writes. Ask for `stream_states` before `find`: what is found is then
+at least as new as what is said of the feed.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from contracts.algorithms import Suite
+from contracts.evidence_types import EvidenceType
+from contracts.feeds import LiveRecord, bucket_digests
+from contracts.identifiers import normalise
+from contracts.streams import Position, Stream
+from gateway.ingest.state import StreamState
+from gateway.store import database
+from gateway.store.rows import COUNTED, TOKEN_SIZE, LogicalRow, Row, StoredRecord
+from gateway.store.sealing import place
+
+MAX_FOUND = 101  # an answer carries 100 records at most; one more says that there are more
+
+_FIND = """
+SELECT s.organisation, s.adapter, s.evidence_type, r.rec, r.epoch, r.seq, r.identity, r.condition, r.status, r.vct,
+  r.code, c.sealed
+FROM blind b JOIN records r ON r.id = b.record JOIN streams s ON s.id = r.stream
+  LEFT JOIN contents c ON c.record = r.id
+WHERE b.token = ? AND s.evidence_type = ? LIMIT ?
+"""
+_ALL = """
+SELECT s.organisation, s.adapter, s.evidence_type, r.rec, r.epoch, r.seq, r.identity, r.condition, r.erased, r.status,
+  r.vct, r.code, length(r.tokens), c.sealed
+FROM records r JOIN streams s ON s.id = r.stream LEFT JOIN contents c ON c.record = r.id
+ORDER BY s.organisation, s.adapter, s.evidence_type, r.rec
+"""
+_STREAMS = "SELECT organisation, adapter, evidence_type, state FROM streams ORDER BY id"
+_REFUSALS = """
+SELECT s.organisation, s.adapter, s.evidence_type, f.code, f.count
+FROM refusals f JOIN streams s ON s.id = f.stream ORDER BY s.id, f.code
+"""
+
+States = tuple[tuple[Stream, StreamState], ...]
+
+
+class Reader:
+    """For one thread, the event loop's for instance: a `find` takes some 30 µs. Raises `StoreAbsent`, `UserError`."""
+
+    def __init__(self, path: Path, kek: bytes) -> None:
+        self._db, self._sealer = database.open_store(path, kek)
+        self._db.pragma("query_only", True)
+        self._execute = self._db.execute
+        self._version: int | None = None
+        self._states: dict[str, States] = {}
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def token_for_holder(self, evidence_type: EvidenceType, scheme: str, identifier: str) -> bytes:
+        """The token of a holder, in any way of writing the identifier."""
+        return self._sealer.token(evidence_type.id, f"holder:{scheme}", normalise(scheme, identifier))
+
+    def token_for_field(self, evidence_type: EvidenceType, field: str, value: str) -> bytes:
+        """The token of a key field's value; `KeyError` if the type has no such field."""
+        return self._sealer.token(evidence_type.id, field, normalise(evidence_type.key_format(field), value))
+
+    def find(self, evidence_type: str, token: bytes, limit: int = MAX_FOUND) -> tuple[StoredRecord, ...]:
+        """The live and the rejected records of this type (an id) that `token` finds; raises `Corrupt`."""
+        return tuple(self._record(row) for row in self._execute(_FIND, (token, evidence_type, limit)))
+
+    def _record(self, row: tuple[str, str, str, str, int, int, str, str, str, str, str, bytes | None]) -> StoredRecord:
+        organisation, adapter, type_id, record, epoch, seq, identity, condition, status, vct, code, sealed = row
+        stream = Stream(organisation, adapter, type_id)
+        message = None if sealed is None else self._sealer.open(sealed, place(str(stream), record, epoch, seq))
+        return StoredRecord(stream, record, Position(epoch, seq), identity, condition, status, vct, code, message)
+
+    def stream_states(self, evidence_type: str) -> States:
+        """Every stream of this type that ingest has met, with its state. Cheap: read again only after a change."""
+        version = self._execute("PRAGMA data_version").get
+        if version != self._version:
+            self._version, self._states = version, {}
+        found = self._states.get(evidence_type)
+        if found is None:
+            found = tuple(pair for pair in self.all_streams() if pair[0].evidence_type == evidence_type)
+            self._states[evidence_type] = found
+        return found
+
+    def all_streams(self) -> States:
+        """Every stream that ingest has met, with its state."""
+        return tuple((Stream(*names), StreamState.from_json(state)) for *names, state in self._execute(_STREAMS))
+
+    def refusals(self) -> tuple[tuple[Stream, str, int], ...]:
+        """(stream, code, how many messages were refused so)."""
+        return tuple((Stream(*names), code, count) for *names, code, count in self._execute(_REFUSALS))
+
+    def rejects_pending(self) -> int:
+        """Rejects that are decided but not yet known to be in the log."""
+        count: int = self._execute("SELECT count(*) FROM rejects").get
+        return count
+
+    def logical_rows(self) -> Iterator[LogicalRow]:
+        """Every record, in order, without what differs from store to store."""
+        for *names, record, epoch, seq, identity, condition, erased, status, vct, code, tokens, sealed in self._execute(
+            _ALL
+        ):
+            stream, row = Stream(*names), Row(Position(epoch, seq), identity, condition, erased != 0)
+            message = None if sealed is None else self._sealer.open(sealed, place(str(stream), record, epoch, seq))
+            yield LogicalRow(stream, record, row, status, vct, code, tokens // TOKEN_SIZE, message)
+
+    def bucket_digests(self, stream: Stream, suite: Suite) -> tuple[str, ...]:
+        """The 256 digests of what this node holds live of `stream`."""
+        return bucket_digests(live_of(stream, self.logical_rows()), suite)
+
+
+def live_of(stream: Stream, rows: Iterable[LogicalRow]) -> Iterator[LiveRecord]:
+    """The records of `stream` that count in statements."""
+    for row in rows:
+        if row.stream == stream and row.row.condition in COUNTED:
+            yield LiveRecord(row.record, row.row.position, row.row.identity)

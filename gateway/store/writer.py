@@ -1,0 +1,269 @@
+"""The one writer of a store: what ingest asks before it decides, and one transaction for what it decided.
+
+1. `known` and `holder_of` answer from the file; what the batch at hand has changed is the caller's to overlay.
+2. `apply` writes a whole batch in one transaction: records, stream states, offsets, rejects. All of it or nothing.
+3. A record keeps its row id for life. Superseded content is overwritten (`secure_delete`).
+4. After an erasure the WAL file is emptied as soon as no reader holds it (`tidy`).
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from contracts.feeds import LiveRecord
+from contracts.streams import Position, Stream
+from gateway.ingest.state import StreamState
+from gateway.store import database
+from gateway.store.rows import ERASED, TOKEN_SIZE, Row, Stored, Write
+from gateway.store.sealing import place
+
+MAX_SUPERSEDED = 10_000
+
+_KNOWN = "SELECT id, epoch, seq, identity, condition, erased, tokens FROM records WHERE stream = ? AND rec = ?"
+_HOLDER = """
+SELECT identity FROM records WHERE stream = ?1 AND epoch = ?2 AND seq = ?3
+UNION ALL SELECT identity FROM superseded WHERE stream = ?1 AND epoch = ?2 AND seq = ?3
+"""
+_LIVE = """
+SELECT rec, epoch, seq, identity FROM records
+WHERE stream = ? AND epoch = ? AND condition IN ('live', 'rejected')
+"""
+_INSERT = """
+INSERT INTO records (id, stream, rec, epoch, seq, identity, condition, erased, status, vct, code, tokens)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_UPDATE = """
+UPDATE records SET epoch = ?4, seq = ?5, identity = ?6, condition = ?7, erased = ?8, status = ?9, vct = ?10,
+  code = ?11, tokens = ?12
+WHERE id = ?1 AND stream = ?2 AND rec = ?3
+"""
+_PRUNE = """
+DELETE FROM superseded WHERE stream = ?1 AND (epoch, seq) <=
+  (SELECT epoch, seq FROM superseded WHERE stream = ?1 ORDER BY epoch DESC, seq DESC LIMIT 1 OFFSET ?2)
+"""
+# What an older epoch still supplied and the new one does not: stubs from now on.
+_OLDER_TOKENS = """
+SELECT tokens, id FROM records
+WHERE stream = ? AND epoch < ? AND condition IN ('live', 'rejected') AND length(tokens) > 0
+"""
+_COVER = (
+    """
+DELETE FROM contents WHERE record IN
+  (SELECT id FROM records WHERE stream = ? AND epoch < ? AND condition IN ('live', 'rejected'))
+""",
+    """
+UPDATE records SET condition = CASE erased WHEN 0 THEN 'withdrawn' ELSE 'erased' END,
+  status = '', code = '', tokens = x''
+WHERE stream = ? AND epoch < ? AND condition IN ('live', 'rejected')
+""",
+)
+
+
+class StreamRow(NamedTuple):
+    """A stream as stored. `next` is None before its first batch: begin at the topic's start."""
+
+    id: int
+    stream: Stream
+    next: int | None
+    state: StreamState
+
+
+class Change(NamedTuple):
+    """One record's new state, and its row in the file before this batch (None: it has none)."""
+
+    stream_id: int
+    stream: Stream
+    stored: Stored | None
+    write: Write
+
+
+class Reject(NamedTuple):
+    """What is still to be written to a topic of rejects."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction writes. `covered`: (stream id, epoch) whose older epochs are withdrawn, done last."""
+
+    changes: Iterable[Change] = ()
+    superseded: list[tuple[int, int, int, str]] = field(default_factory=list)  # stream id, epoch, seq, identity
+    states: dict[int, tuple[StreamState, int]] = field(default_factory=dict)  # stream id → state, next offset
+    covered: list[tuple[int, int]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    refusals: Mapping[tuple[int, str], int] = field(default_factory=dict)  # (stream id, code) → how many more
+
+
+class Writer:
+    """For one thread. Raises `UserError` if another process writes this store."""
+
+    def __init__(self, path: Path, kek: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = database.lock_writer(path)
+        try:
+            database.create_if_absent(path, kek)
+            self._db, self._sealer = database.open_store(path, kek)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._db.wal_autocheckpoint(database.CHECKPOINT_PAGES)
+        self._next_id = (self._db.execute("SELECT max(id) FROM records").get or 0) + 1
+        self._untidy = True  # an erasure before a crash may have left its WAL file
+
+    def close(self) -> None:
+        self._db.close()
+        os.close(self._lock)
+
+    # --- asked before deciding -------------------------------------------------------------------------------
+
+    def stream(self, stream: Stream) -> StreamRow:
+        """The stream as stored; added if it is new."""
+        key = (stream.organisation, stream.adapter, stream.evidence_type)
+        self._db.execute(
+            "INSERT OR IGNORE INTO streams (organisation, adapter, evidence_type, state) VALUES (?, ?, ?, ?)",
+            (*key, StreamState().to_json()),
+        )
+        found = self._db.execute(
+            "SELECT id, next, state FROM streams WHERE (organisation, adapter, evidence_type) = (?, ?, ?)", key
+        )
+        number, following, state = next(found)
+        return StreamRow(number, stream, following, StreamState.from_json(state))
+
+    def known(self, stream_id: int, record: str) -> Stored | None:
+        """The record's row."""
+        for number, epoch, seq, identity, condition, erased, tokens in self._db.execute(_KNOWN, (stream_id, record)):
+            return Stored(number, Row(Position(epoch, seq), identity, condition, erased != 0), tokens)
+        return None
+
+    def holder_of(self, stream_id: int, position: Position) -> str | None:
+        """The identity of the message that had this number, if a record or one of the last numbers still says."""
+        identity: str | None = self._db.execute(_HOLDER, (stream_id, *position)).get
+        return identity
+
+    def live_records(self, stream_id: int, epoch: int) -> Iterator[LiveRecord]:
+        """What the department supplies in this epoch, for the bucket digests."""
+        for record, at_epoch, seq, identity in self._db.execute(_LIVE, (stream_id, epoch)):
+            yield LiveRecord(record, Position(at_epoch, seq), identity)
+
+    # --- one transaction -------------------------------------------------------------------------------------
+
+    def apply(self, batch: Batch) -> None:
+        """Write `batch`, all of it or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._write(batch)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self.tidy()
+
+    def _write(self, batch: Batch) -> None:
+        db = self._db
+        self._records(batch.changes)
+        db.executemany("INSERT OR REPLACE INTO superseded VALUES (?, ?, ?, ?)", batch.superseded)
+        for stream_id in {row[0] for row in batch.superseded}:
+            db.execute(_PRUNE, (stream_id, MAX_SUPERSEDED))
+        for stream_id, epoch in batch.covered:
+            self._cover(stream_id, epoch)
+        states = ((following, state.to_json(), number) for number, (state, following) in batch.states.items())
+        db.executemany("UPDATE streams SET next = ?, state = ? WHERE id = ?", states)
+        db.executemany("INSERT INTO rejects (topic, key, value) VALUES (?, ?, ?)", batch.rejects)
+        counts = ((*key, count) for key, count in batch.refusals.items())
+        db.executemany(
+            "INSERT INTO refusals VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count", counts
+        )
+
+    def _records(self, changes: Iterable[Change]) -> None:
+        plan = _Plan()
+        for change in changes:
+            self._plan(plan, change)
+        db = self._db
+        db.executemany("DELETE FROM blind WHERE token = ? AND record = ?", plan.unfound)
+        db.executemany("DELETE FROM contents WHERE record = ?", plan.emptied)
+        db.executemany(_UPDATE, plan.updated)
+        db.executemany(_INSERT, plan.inserted)
+        db.executemany("INSERT INTO blind VALUES (?, ?)", plan.found)
+        db.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", plan.sealed)
+
+    def _plan(self, plan: "_Plan", change: Change) -> None:
+        stream_id, stream, stored, write = change
+        (epoch, seq), identity, condition, erased = write.row
+        token = self._sealer.token
+        tokens = {token(stream.evidence_type, name, value) for name, value in write.lookups}
+        former: set[bytes] = set()
+        if stored is None:
+            number, self._next_id = self._next_id, self._next_id + 1
+        else:
+            number, former = stored.id, set(_split(stored.tokens))
+            if write.message is None:
+                plan.emptied.append((number,))
+                self._untidy = self._untidy or condition == ERASED
+        plan.unfound += [(one, number) for one in former - tokens]
+        plan.found += [(one, number) for one in tokens - former]
+        (plan.inserted if stored is None else plan.updated).append(
+            (number, stream_id, write.record, epoch, seq, identity, condition, erased, write.status, write.vct,
+             write.code, b"".join(sorted(tokens)))
+        )  # fmt: skip
+        if write.message is not None:
+            where = place(str(stream), write.record, epoch, seq)
+            plan.sealed.append((number, self._sealer.seal(write.message, where)))
+
+    def _cover(self, stream_id: int, epoch: int) -> None:
+        doomed = [
+            (token, number)
+            for tokens, number in self._db.execute(_OLDER_TOKENS, (stream_id, epoch))
+            for token in _split(tokens)
+        ]
+        self._db.executemany("DELETE FROM blind WHERE token = ? AND record = ?", doomed)
+        for statement in _COVER:
+            self._db.execute(statement, (stream_id, epoch))
+
+    def tidy(self) -> None:
+        """Empty the WAL file if an erasure passed through it (rule 4). Tried again after the next batch if busy."""
+        if not self._untidy:
+            return
+        try:
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._untidy = False
+        except apsw.BusyError:
+            return
+
+    # --- rejects on their way --------------------------------------------------------------------------------
+
+    def pending_rejects(self, limit: int = 500) -> list[tuple[int, Reject]]:
+        """The oldest rejects that are not yet known to be in the log."""
+        rows = self._db.execute("SELECT id, topic, key, value FROM rejects ORDER BY id LIMIT ?", (limit,))
+        return [(number, Reject(topic, key, value)) for number, topic, key, value in rows]
+
+    def rejects_sent(self, numbers: Iterable[int]) -> None:
+        """These are in the log."""
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("DELETE FROM rejects WHERE id = ?", ((number,) for number in numbers))
+        self._db.execute("COMMIT")
+
+
+class _Plan:
+    """A batch, sorted by statement."""
+
+    __slots__ = ("emptied", "found", "inserted", "sealed", "unfound", "updated")
+
+    def __init__(self) -> None:
+        self.unfound: list[tuple[bytes, int]] = []
+        self.found: list[tuple[bytes, int]] = []
+        self.emptied: list[tuple[int]] = []
+        self.updated: list[tuple[object, ...]] = []
+        self.inserted: list[tuple[object, ...]] = []
+        self.sealed: list[tuple[int, bytes]] = []
+
+
+def _split(tokens: bytes) -> list[bytes]:
+    return [tokens[at : at + TOKEN_SIZE] for at in range(0, len(tokens), TOKEN_SIZE)]
