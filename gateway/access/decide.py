@@ -6,6 +6,7 @@ In this order; the first rule that does not hold decides:
 2. A grant of the app names the service item, and the item exists. An app without the grant cannot tell which items
    exist: both are one code.
 3. Of these grants, one covers the channel; of those, one has not run out; of those, one has not used up its day.
+   The channel is the one that the request names; it may be left out where these grants have only one.
 4. The item lists a proof of the evidence type, and the registry has the type.
 5. The fields asked for are fields of these proofs; asking for none means all of them. `Granted.allowed` says
    which fields each version of the type may show: a proof that pins a version opens no other one.
@@ -22,15 +23,16 @@ That item, case and clerk are there is the request schema's rule; what is known 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, Protocol
+from typing import Final
 
 from contracts import identifiers
+from contracts.disclosures import HOLDERS
 from contracts.evidence_types import EvidenceType
-from contracts.messages import HOLDERS
 from contracts.registry.model import App, Grant
 from contracts.registry.snapshot import CLOSED, Snapshot
 from contracts.service_items import Proof, ServiceItem
-from gateway.access.question import BundleQuestion, ByHolder, ByKey, Question
+from gateway.access.question import BundleQuestion, ByHolder, ByKey, Purpose, Question
+from gateway.tokens.values import Caller
 
 CLERK_ASSURANCE: Final = "claimed"
 CASE_CHECK: Final = "format_only"
@@ -39,15 +41,6 @@ ALL_HOLDERS, ASKED_HOLDER, NO_HOLDER = "all", "asked", "none"
 
 # Granted questions of one app on one day, by (service item, channel).
 Usage = Mapping[tuple[str, str], int]
-
-
-class Caller(Protocol):
-    """Who asks, as authenticated: the app's id and the channel its token is for."""
-
-    @property
-    def app_id(self) -> str: ...
-    @property
-    def channel(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +52,19 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Admitted:
+    """The app may use this service item, on this channel."""
+
+    item: ServiceItem
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class Granted:
     """What may be looked up and shown. `by` is in normal form; `fields` sorted, over all versions of the type."""
 
     item: ServiceItem
+    channel: str
     type: EvidenceType
     by: ByHolder | ByKey
     fields: tuple[str, ...]
@@ -80,29 +82,27 @@ class BundleGranted:
     """A bundle: each proof of the item, in the item's order, with what it grants or why it cannot be asked for."""
 
     item: ServiceItem
+    channel: str
     holder: ByHolder
     proofs: tuple[tuple[Proof, Granted | Refused], ...]
 
 
 def decide(caller: Caller, question: Question, registry: Snapshot, usage: Usage, now: int) -> Granted | Refused:
     """The decision on a lookup. `now` in Unix ms."""
-    item = decide_item(caller, question.purpose.item, registry, usage, now)
-    if isinstance(item, Refused):
-        return item
-    proofs = item.proofs_of(question.evidence_type)
+    admitted = admit(caller, question.purpose, registry, usage, now)
+    if isinstance(admitted, Refused):
+        return admitted
+    proofs = admitted.item.proofs_of(question.evidence_type)
     evidence_type = registry.current_types.get(question.evidence_type)
     if not proofs or evidence_type is None:
         return Refused("type_not_listed", "/evidence_type")
     listed = frozenset(chain.from_iterable(proof.fields for proof in proofs))
-    if question.fields is not None:
-        for index, name in enumerate(question.fields):
-            if name not in listed:
-                return Refused("field_not_listed", f"/fields/{index}")
-    by = _by(question.by, evidence_type)
-    if isinstance(by, Refused):
-        return by
     fields = listed if question.fields is None else frozenset(question.fields)
-    return _granted(item, evidence_type, by, proofs, fields)
+    if not fields <= listed:
+        first = next(at for at, name in enumerate(question.fields or ()) if name not in listed)
+        return Refused("field_not_listed", f"/fields/{first}")
+    by = _by(question.by, evidence_type)
+    return by if isinstance(by, Refused) else _granted(admitted, evidence_type, by, proofs, fields)
 
 
 def decide_bundle(
@@ -112,36 +112,44 @@ def decide_bundle(
 
     A holder that no proof of the item can be about is refused; one that only some can be about is not.
     """
-    item = decide_item(caller, question.purpose.item, registry, usage, now)
-    if isinstance(item, Refused):
-        return item
-    proofs = tuple((proof, _proof(item, proof, question.holder, registry)) for proof in item.proofs)
-    refusals = [outcome for _, outcome in proofs if isinstance(outcome, Refused)]
-    if len(refusals) == len(proofs):
-        return refusals[0]
-    holder = next(outcome.by for _, outcome in proofs if isinstance(outcome, Granted))
-    return BundleGranted(item, holder, proofs) if isinstance(holder, ByHolder) else refusals[0]
+    admitted = admit(caller, question.purpose, registry, usage, now)
+    if isinstance(admitted, Refused):
+        return admitted
+    proofs = tuple((proof, _proof(admitted, proof, question.holder, registry)) for proof in admitted.item.proofs)
+    holder = next((outcome.by for _, outcome in proofs if isinstance(outcome, Granted)), None)
+    if isinstance(holder, ByHolder):
+        return BundleGranted(admitted.item, admitted.channel, holder, proofs)
+    return next(outcome for _, outcome in proofs if isinstance(outcome, Refused))
 
 
-def decide_item(caller: Caller, item_id: str, registry: Snapshot, usage: Usage, now: int) -> ServiceItem | Refused:
+def admit(caller: Caller, purpose: Purpose, registry: Snapshot, usage: Usage, now: int) -> Admitted | Refused:
     """Rules 1 to 3."""
     if registry.freshness(now) == CLOSED:
         return Refused("registry_expired")
-    app = registry.apps.get(caller.app_id)
+    app = registry.apps.get(caller.app.id)
     if app is None:
         return Refused("app_unknown")
-    item = registry.items.get(item_id)
-    grants: Iterable[Grant] = app.grants
+    item = registry.items.get(purpose.item)
+    grants: Iterable[Grant] = [grant for grant in app.grants if purpose.item in grant.service_items]
+    if item is None or not grants:
+        return Refused("item_not_granted", "/service_item")
+    channel = purpose.channel or _only_channel(grants)
+    if channel is None:
+        return Refused("channel_missing", "/channel")
     for code, holds in (
-        ("item_not_granted", lambda grant: item_id in grant.service_items),
-        ("channel_not_granted", lambda grant: caller.channel in grant.channels),
+        ("channel_not_granted", lambda grant: channel in grant.channels),
         ("grant_expired", lambda grant: now < grant.until),
         ("limit_reached", lambda grant: used(grant, usage) < grant.per_day),
     ):
         grants = [grant for grant in grants if holds(grant)]
         if not grants:
             return Refused(code)
-    return item or Refused("item_not_granted")  # granted, but not in this registry
+    return Admitted(item, channel)
+
+
+def _only_channel(grants: Iterable[Grant]) -> str | None:
+    channels = {channel for grant in grants for channel in grant.channels}
+    return channels.pop() if len(channels) == 1 else None
 
 
 def used(grant: Grant, usage: Usage) -> int:
@@ -149,25 +157,18 @@ def used(grant: Grant, usage: Usage) -> int:
     return sum(usage.get((item, channel), 0) for item in grant.service_items for channel in grant.channels)
 
 
-def visible_items(app: App, channel: str, registry: Snapshot, now: int) -> tuple[ServiceItem, ...]:
-    """The service items that the app may use on this channel now, in registry order: what its catalogue shows."""
-    granted = {
-        item
-        for grant in app.grants
-        if channel in grant.channels and now < grant.until
-        for item in grant.service_items
-    }  # fmt: skip
+def visible_items(app: App, registry: Snapshot, now: int) -> tuple[ServiceItem, ...]:
+    """The service items that the app may use now, in registry order: what its catalogue shows."""
+    granted = {item for grant in app.grants if now < grant.until for item in grant.service_items}
     return tuple(item for item in registry.contents.service_items if item.id in granted)
 
 
-def _proof(item: ServiceItem, proof: Proof, holder: ByHolder, registry: Snapshot) -> Granted | Refused:
+def _proof(admitted: Admitted, proof: Proof, holder: ByHolder, registry: Snapshot) -> Granted | Refused:
     evidence_type = _type_of(proof, registry)
     if evidence_type is None:
         return Refused("type_not_listed")
     by = _by_holder(holder, evidence_type, "/holder")
-    if isinstance(by, Refused):
-        return by
-    return _granted(item, evidence_type, by, (proof,), frozenset(proof.fields))
+    return by if isinstance(by, Refused) else _granted(admitted, evidence_type, by, (proof,), frozenset(proof.fields))
 
 
 def _type_of(proof: Proof, registry: Snapshot) -> EvidenceType | None:
@@ -177,17 +178,20 @@ def _type_of(proof: Proof, registry: Snapshot) -> EvidenceType | None:
 
 
 def _granted(
-    item: ServiceItem,
+    admitted: Admitted,
     evidence_type: EvidenceType,
     by: ByHolder | ByKey,
     proofs: tuple[Proof, ...],
     fields: frozenset[str],
 ) -> Granted:
-    pinned = {proof.version: fields.intersection(proof.fields) for proof in proofs if proof.version is not None}
-    unpinned = (proof.fields for proof in proofs if proof.version is None)
+    """What the proofs open of `fields`, version by version (rule 5)."""
+    pinned: dict[int, frozenset[str]] = {}
+    for proof in proofs:
+        if proof.version is not None:
+            pinned[proof.version] = pinned.get(proof.version, frozenset()) | fields.intersection(proof.fields)
+    unpinned = fields.intersection(chain.from_iterable(proof.fields for proof in proofs if proof.version is None))
     holders = ALL_HOLDERS if HOLDERS in fields else ASKED_HOLDER if isinstance(by, ByHolder) else NO_HOLDER
-    opened = fields.intersection(chain.from_iterable(unpinned))
-    return Granted(item, evidence_type, by, tuple(sorted(fields)), opened, pinned, holders)
+    return Granted(admitted.item, admitted.channel, evidence_type, by, tuple(sorted(fields)), unpinned, pinned, holders)
 
 
 def _by(by: ByHolder | ByKey, evidence_type: EvidenceType) -> ByHolder | ByKey | Refused:

@@ -1,6 +1,7 @@
 """What an approval system asks, as frozen values. Pure.
 
-1. A question always names service item, case and clerk; the terminal where the clerk sits is optional.
+1. A question always names service item, case and clerk; the terminal where the clerk sits is optional. The channel
+   may be left out by an app that holds the item on one channel only.
 2. It asks about a holder, or by the value of one of the type's key fields.
 3. A bundle asks for every proof that the item needs, about one holder.
 """
@@ -35,12 +36,13 @@ class ByKey:
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """Why somebody asks: for which item, in which case, by which clerk (at which terminal)."""
+    """Why somebody asks: for which item, in which case, by which clerk (at which terminal, on which channel)."""
 
     item: str
     case: str
     clerk: str
     terminal: str | None = None
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def read_bundle(body: Mapping[str, Json]) -> BundleQuestion:
 
 
 def read_purpose(body: Mapping[str, Json]) -> Purpose:
-    return Purpose(body["service_item"], body["case"], body["clerk"], body.get("terminal"))
+    return Purpose(body["service_item"], body["case"], body["clerk"], body.get("terminal"), body.get("channel"))
 
 
 def _holder(holder: Mapping[str, Json]) -> ByHolder:

@@ -1,0 +1,1 @@
+"""Lookup: from stored rows to what leaves. Pure."""
