@@ -111,7 +111,7 @@ class ServiceItem:
         place = Place(where)
         known_keys(table, _ITEM_NAMES, place)
         return cls(
-            id=string_at(table, "id", place, _item_id, "restaurant-opening"),
+            id=string_at(table, "id", place, _item_id, "cn.open-restaurant"),
             names=text_at(table, "names", place),
             legal_basis=text_at(table, "legal_basis", place),
             region=string_at(table, "region", place, _REGION.fullmatch, "110000"),
