@@ -7,8 +7,8 @@
    (`PRAGMA data_version`).
 3. A file that somebody removed by hand is noticed: writers look before each write, readers whenever a topic gives
    nothing; neither goes on with a file that has lost its name.
-4. Every record a reader was given lies at or above its position; a share for each topic that has some, and the next
-   call begins with another topic, so that a long one never starves the others.
+4. A read takes a share from each topic that has some, and the next one begins with another topic: a long topic never
+   starves the others. Positions move when everything was read, so that an error in one topic loses nothing of another.
 
 One trust domain: who can write the directory can write the log. Signatures protect what records say, not their stay.
 """
@@ -17,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -43,7 +43,6 @@ from contracts.text import Text
 
 MIN_PAUSE_S = 0.001
 MAX_PAUSE_S = 0.025  # a wake-up within 50 ms, with the read and an unlucky scheduler in it
-UNSEEN = -1
 
 
 class _Closing:
@@ -155,7 +154,7 @@ class _Position:
 
     file: TopicFile
     next: int
-    seen: int = UNSEEN
+    seen: int | None = None
 
 
 class EmbeddedReader(_Closing):
@@ -222,32 +221,33 @@ class EmbeddedReader(_Closing):
 
     def _take(self, max_records: int) -> list[Record]:
         taken = list(self._fetched(max_records))  # positions move when all is read: an error loses nothing
-        for position, version, share, records in taken:
+        for position, version, records, whole in taken:
             if records:
                 position.next = records[-1].offset + 1
-            if len(records) < share:
+            if whole:
                 position.seen = version
         if taken:
             self._turn.rotate(-1)
-        return list(chain.from_iterable(records for *_, records in taken))
+        return list(chain.from_iterable(records for _, _, records, _ in taken))
 
-    def _fetched(self, left: int) -> Iterator[tuple[_Position, int, int, list[Record]]]:
-        changed = [(position, version) for position in self._turn if (version := _changed(position))]
+    def _fetched(self, left: int) -> Iterator[tuple[_Position, int, list[Record], bool]]:
+        versions = [(position, _changed(position)) for position in self._turn]
+        changed = [(position, version) for position, version in versions if version is not None]
         for index, (position, version) in enumerate(changed):
             share = -(-left // (len(changed) - index))
-            records = position.file.fetch(position.next, share) if share else []
+            records, whole = position.file.fetch(position.next, share) if share else ([], False)
             left -= len(records)
-            yield position, version, share, records
+            yield position, version, records, whole
 
 
-def _changed(position: _Position) -> int:
-    """The file's version if there may be something to read, else 0."""
+def _changed(position: _Position) -> int | None:
+    """The file's version if there may be something to read."""
     version = position.file.version()
     if version != position.seen:
         return version
     if not position.file.is_current():
         raise OffsetOutOfRange(position.file.topic, position.next, 0, 0)
-    return 0
+    return None
 
 
 class EmbeddedAdmin(_Closing):
@@ -269,7 +269,7 @@ class EmbeddedAdmin(_Closing):
 
     def maintain(self, now_ms: int) -> None:
         for topic in self.topics():
-            with closing(self._transport.open(topic)) as file:
+            with suppress(TopicUnknown), closing(self._transport.open(topic)) as file:  # deleted meanwhile
                 if file.is_due(now_ms):
                     file.clean(now_ms)
 

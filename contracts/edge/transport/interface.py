@@ -148,7 +148,7 @@ class Reader(_Closing, Protocol):
         """Read this topic no longer."""
 
     def read(self, max_records: int, timeout_s: float) -> list[Record]:
-        """Up to `max_records`, in the order of each topic, a fair share from each that has some.
+        """Up to `max_records` (fewer if they are large), in the order of each topic, a fair share from each.
 
         Blocks until there is a record, at most `timeout_s`, then gives an empty list: call it in a thread. Wakes
         within 50 ms of a write by another process. Raises `OffsetOutOfRange` (before it takes any record; the other

@@ -15,7 +15,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +45,7 @@ BUSY_MS = 30_000
 PAGE_BYTES = 8192
 CHECKPOINT_PAGES = 2000
 CLEAN_CHUNK = 1000
+FETCH_BYTES = 16 * 2**20  # large values must not fill the memory of who asks for many
 
 _SCHEMA = f"""
 PRAGMA page_size = {PAGE_BYTES};
@@ -140,17 +141,28 @@ class TopicFile:
             self._db.executemany(_APPEND, rows)
         return offsets
 
-    def fetch(self, offset: int, count: int) -> list[Record]:
-        """Up to `count` records from `offset` on. Raises `OffsetOutOfRange`."""
-        topic = self.topic
-        with errors_of(topic), _transaction(self._db, "BEGIN"):
+    def fetch(self, offset: int, count: int) -> tuple[list[Record], bool]:
+        """Up to `count` records and about `FETCH_BYTES` from `offset` on, and whether that was all there is.
+
+        Raises `OffsetOutOfRange`.
+        """
+        with errors_of(self.topic), _transaction(self._db, "BEGIN"):
             start, end, _ = self._db.execute(_HEAD).get
             if not start <= offset <= end:
-                raise OffsetOutOfRange(topic, offset, start, end)
-            return [
-                Record(topic, number, at, key, value, unpack_headers(packed) if packed else ())
-                for number, at, key, value, packed in self._db.execute(_SELECT, (offset, count))
-            ]
+                raise OffsetOutOfRange(self.topic, offset, start, end)
+            with closing(self._db.execute(_SELECT, (offset, count))) as rows:
+                records, whole = self._records(rows)
+        return records, whole and len(records) < count
+
+    def _records(self, rows: Iterable[tuple[int, int, bytes, bytes | None, bytes | None]]) -> tuple[list[Record], bool]:
+        topic, left = self.topic, FETCH_BYTES
+        records: list[Record] = []
+        for offset, at, key, value, packed in rows:
+            records.append(Record(topic, offset, at, key, value, unpack_headers(packed) if packed else ()))
+            left -= len(value or b"")
+            if left < 0:
+                return records, False
+        return records, True
 
     def version(self) -> int:
         """A number that changes when another connection has written."""
@@ -159,9 +171,11 @@ class TopicFile:
         return number
 
     def bounds(self) -> tuple[int, int]:
-        """The lowest offset that may be asked for, and the next one to be given."""
+        """The lowest offset that may be asked for, and the next one to be given. Raises `TopicUnknown`."""
         with errors_of(self.topic):
-            start, end, _ = self._db.execute(_HEAD).get
+            start, end, identity = self._db.execute(_HEAD).get
+        if identity is None:
+            raise TopicUnknown(self.topic)
         return start, end
 
     def identity(self) -> str | None:

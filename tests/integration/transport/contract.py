@@ -275,6 +275,8 @@ class TransportContract:
             assert _out_of_range(reader).topic == "t"
             assert "t" not in admin.topics()
             with pytest.raises(TopicUnknown):
+                reader.end("t")
+            with pytest.raises(TopicUnknown):
                 writer.write("t", b"k", b"lost")
             assert admin.create_topic("t")
             assert admin.topics()["t"] != identity

@@ -12,8 +12,8 @@ from contracts.edge.clock import now_ms
 from contracts.edge.config import parse_toml
 from contracts.edge.transport import Compacted, Expiring, LogUnavailable, OffsetOutOfRange, TopicUnknown, open_transport
 from contracts.edge.transport.embedded import EmbeddedTransport, embedded
-from contracts.edge.transport.interface import DAY_MS, MAX_TOPIC_LENGTH
-from contracts.edge.transport.topic_file import TopicFile, require_sqlite
+from contracts.edge.transport.interface import DAY_MS, MAX_RECORD_BYTES, MAX_TOPIC_LENGTH
+from contracts.edge.transport.topic_file import FETCH_BYTES, TopicFile, require_sqlite
 from contracts.errors import Corrupt, UserError
 from tests.integration.transport.contract import TransportContract, read_all, read_count
 
@@ -211,6 +211,17 @@ def test_a_writer_that_dies_before_it_rings_is_still_heard(log: EmbeddedTranspor
         file.append([(b"k", b"v")], (), 0)
         assert len(read_count(reader, 1)) == 1
     file.close()
+
+
+def test_large_records_come_in_several_reads(log: EmbeddedTransport) -> None:
+    log.admin().create_topic("t")
+    value = bytes(MAX_RECORD_BYTES - 1)
+    with log.writer() as writer, log.reader() as reader:
+        writer.write_many("t", [(b"k", value)] * 20)
+        reader.assign({"t": 0})
+        first = reader.read(100, 0)
+        assert sum(len(record.value or b"") for record in first) <= FETCH_BYTES + MAX_RECORD_BYTES
+        assert [record.offset for record in first + reader.read(100, 0)] == list(range(20))
 
 
 def test_a_full_disk_takes_nothing_of_a_batch(log: EmbeddedTransport) -> None:
