@@ -1,0 +1,1 @@
+"""The HTTP interface: a thin edge around access, lookup and audit."""
