@@ -1,0 +1,1 @@
+"""The token rooms' I/O."""
