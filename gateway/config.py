@@ -56,8 +56,10 @@ class ServeConfig:
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
-    """A node. `log` is the transport's own table, read by `contracts.edge.transport`."""
+    """A node. `log` is the transport's own table, read by `contracts.edge.transport`; so the whole file is known,
+    and `file.done()` can refuse what nobody asked for, only once the log is open."""
 
+    file: Section
     node_id: str
     zone: str
     data_dir: Path
@@ -76,12 +78,13 @@ class NodeConfig:
 
 
 def load(path: Path) -> NodeConfig:
-    """The node configuration at `path`; raises `UserError`. The log's own options are checked when it is opened."""
+    """The node configuration at `path`; raises `UserError`."""
     outermost = read_toml(path)
     node, registry, keys = (outermost.section(name) for name in ("node", "registry", "keys"))
     data_dir = node.path("data")
     serve = outermost.section("serve", None)
-    config = NodeConfig(
+    return NodeConfig(
+        file=outermost,
         node_id=node.text("id"),
         zone=node.text("zone"),
         data_dir=data_dir,
@@ -94,9 +97,6 @@ def load(path: Path) -> NodeConfig:
         store_key=keys.path("store"),
         serve=None if serve is None else _serve(serve, data_dir),
     )
-    for section in (node, registry, keys, *(() if serve is None else (serve,))):
-        section.done()
-    return config
 
 
 def _serve(section: Section, data_dir: Path) -> ServeConfig:

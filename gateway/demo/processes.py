@@ -1,0 +1,87 @@
+"""The demo's processes: started with this installation's own commands, their output in `logs/`, ended together."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from contracts.errors import UserError
+from contracts.text import Text
+
+_POLL_SECONDS = 0.05
+_GRACE_SECONDS = 10.0
+
+
+def command(name: str) -> str:
+    """The path of one of this installation's console scripts; raises `UserError`."""
+    path = Path(sys.executable).parent / name
+    if not path.exists():
+        remedy = Text("请安装全部组件,如 make setup。", "Install all parts, as `make setup` does.")
+        raise UserError(Text(f"缺少命令 {name}", f"The command {name} is missing"), str(path), remedy)
+    return str(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """The running ones by name. Use as a context manager: all are ended on the way out."""
+
+    logs: Path
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def __enter__(self) -> "Processes":
+        self.logs.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, name: str, arguments: Sequence[str]) -> None:
+        """Start in a session of its own, so that Ctrl-C reaches the demo first."""
+        with (self.logs / f"{name}.out").open("wb") as out, (self.logs / f"{name}.log").open("wb") as log:
+            self.running[name] = subprocess.Popen(
+                arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True
+            )
+
+    def result(self, name: str) -> Any:
+        """Wait for the end of `name` and read the JSON that it printed; raises `UserError` when it failed."""
+        code = self.running.pop(name).wait()
+        if code != 0:
+            raise self._failed(name, code)
+        return json.loads((self.logs / f"{name}.out").read_bytes())
+
+    def wait_until(self, what: Text, condition: Callable[[], bool], seconds: float) -> None:
+        """Wait for `condition`; raises `UserError` when a process ended or the time is over."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            for name, process in self.running.items():
+                if (code := process.poll()) is not None:
+                    raise self._failed(name, code)
+            if time.monotonic() > deadline:
+                waited = Text(f"等待超时:{what.zh}", f"Waited too long for: {what.en}")
+                raise UserError(
+                    waited, str(self.logs), Text("请查看该目录下的日志。", "See the logs in that directory.")
+                )
+            time.sleep(_POLL_SECONDS)
+
+    def stop(self) -> None:
+        """End all, the last started first; kill what does not end."""
+        for process in reversed(self.running.values()):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.running.values():
+            try:
+                process.wait(_GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.running.clear()
+
+    def _failed(self, name: str, code: int) -> UserError:
+        lines = (self.logs / f"{name}.log").read_text("utf-8", "replace").strip().splitlines()
+        why = lines[-1] if lines else f"exit code {code}"
+        return UserError(Text(f"进程 {name} 已退出:{why}", f"The process {name} ended: {why}"), str(self.logs))
