@@ -142,6 +142,22 @@ ERRORS: Mapping[str, ErrorRow] = {
     "envelope_malformed": _bad_message("加密信封格式错误", "The encrypted envelope is malformed"),
     "envelope_altered": _bad_message("加密信封被改动", "The encrypted envelope was altered"),
     "zone_key_unknown": _not_registered("加密所用的区域密钥不在本节点", "Encrypted to a zone key that this node lacks"),
+    # --- ingest --------------------------------------------------------------------------------------------
+    "log_key_mismatch": _bad_message("日志键与消息内的记录号不符", "The log key is not the record inside"),
+    "replayed": _bad_message("序号已用过，消息为重放", "The number was used long ago: a replay"),
+    "equivocation": _not_registered("同一序号出现两条不同消息", "Two different messages have the same number"),
+    "disclosures_missing": _bad_message("披露项不全", "Disclosures are missing that were published"),
+    "record_erased": _bad_message("记录已被清除，不可再用", "The record was erased and is never used again"),
+    "statement_outdated": _bad_message("对账单已过时", "The feed statement is outdated"),
+    "null_value": _bad_message("日志中出现空值", "A record on the log has no value"),
+    "offset_out_of_range": _row(
+        "gateway",
+        503,
+        "日志中已没有本节点要读的位置",
+        "The log no longer has the place that this node reads from",
+        "请从日志重建存储。",
+        "Rebuild the store from the log.",
+    ),
     # --- evidence types and service items ------------------------------------------------------------------
     "evidence_type_invalid": _registry("证照类型定义不符合规定", "An evidence type's definition is not as specified"),
     "service_item_invalid": _registry("事项定义不符合规定", "A service item's definition is not as specified"),
