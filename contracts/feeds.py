@@ -4,8 +4,12 @@ A statement (JWS, `typ` `feed+jwt`) stands in the stream after what it covers an
 A full one adds 256 bucket digests: bucket b is the digest over the sorted lines `rec SP epoch SP seq SP identity LF`
 of the live records whose digest of `rec` starts with byte b; an empty bucket is the digest of no bytes. Records that
 a node refused are live (the department supplies them); withdrawn and erased ones are not.
+
+A statement is verified as a message is: size, JWS with its own `typ`, claims, and then the stream: it is the one
+whose topic it came from, it is the key's adapter's, and the key covers the position.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +25,7 @@ KEY, FULL_KEY = b"@feed", b"@feed/full"
 BUCKETS = 256
 MAX_STATEMENT = 64 * 1024
 
+_HEX = re.compile("[0-9a-f]+")
 _KINDS: Mapping[str, type] = {
     "adp": str,
     "count": int,
@@ -97,12 +102,12 @@ def open_statement(data: bytes, stream: Stream, registry: Snapshot) -> tuple[Sta
         raise Fault("key_unknown")
     payload = parse_object(compact.verified_payload(signer.key))
     statement = _read(payload, signer.key.suite)
-    if statement.stream != stream or signer.adapter.id != stream.adapter:
+    if statement.stream != stream or stream not in signer.adapter.streams():
         raise Fault("key_not_for_stream")
-    if not signer.entry.covers(stream.evidence_type, statement.position):
-        raise Fault("key_out_of_range", "/seq")
     if statement.position.epoch < signer.adapter.lowest_epoch.get(stream.evidence_type, 0):
         raise Fault("epoch_revoked", "/epoch")
+    if not signer.entry.covers(stream.evidence_type, statement.position):
+        raise Fault("key_out_of_range", "/seq")
     return statement, signer.key.suite
 
 
@@ -112,6 +117,8 @@ def _read(payload: Mapping[str, Json], suite: Suite) -> Statement:
     for name, kind in _KINDS.items():
         if type(payload[name]) is not kind or (kind is int and payload[name] < 0):
             raise Fault("claims_invalid", f"/{name}")
+    if payload["epoch"] < 1:
+        raise Fault("claims_invalid", "/epoch")
     if payload["hash"] != suite.hash_name:
         raise Fault("sd_alg_mismatch", "/hash")
     return Statement(
@@ -120,11 +127,19 @@ def _read(payload: Mapping[str, Json], suite: Suite) -> Statement:
         payload["count"],
         payload["iat"],
         payload["next"],
-        _read_buckets(payload["buckets"]) if "buckets" in payload else None,
+        _read_buckets(payload["buckets"], suite) if "buckets" in payload else None,
     )
 
 
-def _read_buckets(value: Json) -> tuple[str, ...]:
-    if type(value) is not list or len(value) != BUCKETS or not all(type(item) is str for item in value):
+def _read_buckets(value: Json, suite: Suite) -> tuple[str, ...]:
+    if type(value) is not list or len(value) != BUCKETS or not all(_is_digest(item, suite) for item in value):
         raise Fault("claims_invalid", "/buckets")
     return tuple(value)
+
+
+def _is_digest(value: Json, suite: Suite) -> bool:
+    pattern = suite.digest_text(b"")
+    if type(value) is not str or len(value) != len(pattern):
+        return False
+    prefix = len(suite.hash_name) + 1
+    return value[:prefix] == pattern[:prefix] and _HEX.fullmatch(value, prefix) is not None

@@ -6,10 +6,12 @@
 3. A node verifies the signature with its pinned root, then version and times, then each part's digest over the
    exact bytes, then reads them. A lower version than the highest seen is refused, and so is the same version
    with other bytes. After `valid_until` nothing is accepted.
+4. Last, what a node relies on with every message: keys that are valid and stand once, states and spans it can read.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from contracts import jws
@@ -18,7 +20,7 @@ from contracts.encoding import Json, canonical, parse_object, parse_strict
 from contracts.errors import Fault
 from contracts.evidence_types import EvidenceType
 from contracts.plain import from_plain, to_plain
-from contracts.registry.model import Adapter, App, Auditor, AuditSlot, Node, Organisation, Zone
+from contracts.registry.model import KEY_STATES, Adapter, App, Auditor, AuditSlot, Node, Organisation, Zone
 from contracts.registry.snapshot import Contents, Snapshot
 from contracts.service_items import ServiceItem
 
@@ -123,7 +125,20 @@ def accept(
     if now >= manifest.valid_until:
         raise Fault("registry_expired")
     contents = Contents(**{kind: tuple(_read_kind(manifest, kind, parts, root)) for kind in KINDS})
-    return Snapshot(manifest.version, manifest.fresh_until, manifest.valid_until, contents), here
+    snapshot = Snapshot(manifest.version, manifest.fresh_until, manifest.valid_until, contents)
+    _check_keys(snapshot)
+    return snapshot, here
+
+
+def _check_keys(snapshot: Snapshot) -> None:
+    """Rule 4. The indexes are built here, so that a bad key refuses the registry and not each message after it."""
+    for kids in combinations((snapshot.signers.keys(), snapshot.app_keys.keys(), snapshot.node_keys.keys()), 2):
+        if not kids[0].isdisjoint(kids[1]):
+            raise Fault("part_invalid", "", "one key in two roles")
+    for signer in snapshot.signers.values():
+        ends = [end for span in signer.entry.spans.values() for end in (span.first, span.last) if end is not None]
+        if signer.entry.status not in KEY_STATES or any(len(end) != 2 for end in ends):
+            raise Fault("part_invalid", "/adapters", "key state or span")
 
 
 def _read_kind(manifest: Manifest, kind: str, parts: Mapping[str, bytes], root: VerifyKey) -> Iterable[Any]:

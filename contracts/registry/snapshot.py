@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from contracts.algorithms import VerifyKey
+from contracts.errors import Fault
 from contracts.evidence_types import EvidenceType
 from contracts.registry.model import (
     ACTIVE,
@@ -67,10 +68,13 @@ class Snapshot:
 
     @cached_property
     def signers(self) -> Mapping[str, Signer]:
-        """Adapter keys by `kid`."""
+        """Adapter keys by `kid`; raises `Fault`: a key that stands twice could speak for the wrong adapter."""
         rows = ((adapter, entry) for adapter in self.contents.adapters for entry in adapter.keys)
-        signers = (Signer(adapter, entry, entry.verify_key()) for adapter, entry in rows)
-        return {signer.key.kid: signer for signer in signers}
+        signers = [Signer(adapter, entry, entry.verify_key()) for adapter, entry in rows]
+        found = {signer.key.kid: signer for signer in signers}
+        if len(found) != len(signers):
+            raise Fault("part_invalid", "/adapters", "a key stands twice")
+        return found
 
     @cached_property
     def types(self) -> Mapping[str, EvidenceType]:
