@@ -1,0 +1,287 @@
+"""`oncegate-adapter`: what a department runs.
+
+Exit codes: 0 done (refused rows are reported, not an error); 2 a mistake of configuration or source;
+3 braked, a person must approve; 4 the message log is away, entries wait in the outbox; 5 the outbox is damaged.
+With several streams the worst one counts: 2, then 4, then 3.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from contracts.edge.output import complain, emit_json, progress, run, say
+from contracts.errors import Corrupt
+from contracts.text import Text
+
+if TYPE_CHECKING:
+    from adapters.config import AdapterConfig, StreamConfig
+    from adapters.outbox import Outbox
+    from adapters.report import StreamReport
+    from adapters.run import Effects
+    from contracts.encoding import Json
+
+EXIT_OK, EXIT_MISTAKE, EXIT_BRAKED, EXIT_LOG_AWAY, EXIT_DAMAGED = 0, 2, 3, 4, 5
+DEFAULT_CONFIG = Path("adapter.toml")
+
+app = typer.Typer(name="oncegate-adapter", no_args_is_help=True, add_completion=False, help=__doc__)
+
+Config = Annotated[Path, typer.Argument(help="configuration file 配置文件")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout 输出 JSON")]
+
+
+def main() -> NoReturn:
+    """The console script."""
+    run(app)
+
+
+@app.command("run")
+def run_command(
+    config: Config = DEFAULT_CONFIG,
+    json: AsJson = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="plan only, publish nothing 试运行")] = False,
+    full: Annotated[bool, typer.Option("--full", help="with a full feed statement 完整对账单")] = False,
+    watch: Annotated[float, typer.Option(help="run on, looking every N seconds 每 N 秒检查一次", min=0.1)] = 0,
+) -> int:
+    """Read the sources and publish what changed. 读取源数据并发布变化。"""
+    if dry_run:
+        return _guarded(lambda: _trial(config, json))
+    if watch:
+        return _guarded(lambda: _watch(config, json, watch))
+    return _guarded(lambda: _run_once(config, json, full))
+
+
+@app.command("approve-run")
+def approve_command(
+    run_id: Annotated[int, typer.Argument(metavar="ID", help="the braked run 被刹停的运行")],
+    config: Config = DEFAULT_CONFIG,
+    named: Annotated[Path | None, typer.Option("--config", help="the same as the argument 同参数")] = None,
+    json: AsJson = False,
+) -> int:
+    """Approve exactly the plan of a braked run, and publish it. 批准被刹停的运行并发布。"""
+    return _guarded(lambda: _approve(run_id, named or config, json))
+
+
+@app.command("status")
+def status_command(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> int:
+    """Where each stream stands. 各数据流的状态。"""
+    return _guarded(lambda: _status(config, json))
+
+
+@app.command("check")
+def check_command(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> int:
+    """Check configuration, columns and every row; publish nothing. 检查配置与源数据,不发布。"""
+    return _guarded(lambda: _check(config, json))
+
+
+@app.command("keygen")
+def keygen_command(
+    path: Annotated[Path, typer.Argument(help="where the private key goes, e.g. adapter.pem 私钥文件")],
+    alg: Annotated[str, typer.Option(help="ES256, ES384 or EdDSA")] = "ES256",
+    json: AsJson = False,
+) -> int:
+    """Create the adapter's key pair; prints what the security officer registers. 生成密钥对。"""
+    return _guarded(lambda: _keygen(path, alg, json))
+
+
+def _guarded(action: Callable[[], int]) -> int:
+    # Damaged data has a code of its own here: 3 says "braked".
+    try:
+        return action()
+    except Corrupt as error:
+        complain(error)
+        return EXIT_DAMAGED
+
+
+# --- run and approve -----------------------------------------------------------------------------------------------
+
+
+def _run_once(path: Path, json: bool, full: bool, only: "StreamConfig | None" = None) -> int:
+    from adapters.config import load
+    from adapters.run import run_stream
+
+    config = load(path)
+    with ExitStack() as stack:
+        effects = _effects(config, stack, 30.0)
+        chosen = config.streams if only is None else (only,)
+        reports = [run_stream(config, stream, effects, full) for stream in chosen]
+    _tell(path, config, reports, json)
+    return _exit_code(reports)
+
+
+def _effects(config: "AdapterConfig", stack: ExitStack, patience_s: float) -> "Effects":
+    from adapters.outbox import Lock, Outbox
+    from adapters.run import Effects
+
+    config.outbox.parent.mkdir(parents=True, exist_ok=True)
+    stack.enter_context(Lock(config.outbox))
+    outbox = stack.enter_context(Outbox(config.outbox, config.organisation, config.adapter))
+    if config.create_topics:
+        with config.transport.admin() as admin:
+            for stream in config.streams:
+                admin.create_topic(stream.stream.topic)
+    writer = stack.enter_context(config.transport.writer())
+    advance = stack.enter_context(progress(Text("处理中", "Working"), None))
+    return Effects(outbox, writer, advance=advance, patience_s=patience_s)
+
+
+def _watch(path: Path, json: bool, every_s: float) -> int:
+    from adapters.config import load
+    from adapters.watch import stopping, watch
+
+    config = load(path)
+    with ExitStack() as stack:
+        effects = _effects(config, stack, 5.0)
+        stack.enter_context(stopping(effects.stop))
+        watch(config, effects, every_s, lambda report: _tell(path, config, [report], json))
+    return EXIT_OK
+
+
+def _approve(run_id: int, path: Path, json: bool) -> int:
+    from adapters.config import load
+    from adapters.outbox import LockHeld
+
+    config = load(path)
+    with _look(config) as outbox:
+        approved = outbox.approve(run_id)
+        states = [(stream, outbox.known_stream(stream.stream.evidence_type)) for stream in config.streams]
+    only = next((stream for stream, state in states if state is not None and state.id == approved.stream), None)
+    try:
+        return _run_once(path, json, False, only)
+    except LockHeld:
+        say(
+            Text(
+                "已批准;运行中的适配器将在下次检查时发布。",
+                "Approved; the running adapter publishes it at its next look.",
+            )
+        )
+        return EXIT_OK
+
+
+def _trial(path: Path, json: bool) -> int:
+    from adapters.config import load
+    from adapters.run import trial
+
+    config = load(path)
+    with _look(config) as outbox, progress(Text("读取中", "Reading"), None) as advance:
+        reports = [trial(stream, outbox, advance) for stream in config.streams]
+    _tell(path, config, reports, json)
+    return _exit_code(reports)
+
+
+def _check(path: Path, json: bool) -> int:
+    """As a trial run, against nothing published yet."""
+    from adapters.config import load
+    from adapters.outbox import Outbox
+    from adapters.run import trial
+
+    config = load(path)
+    with (
+        Outbox(None, config.organisation, config.adapter) as outbox,
+        progress(Text("读取中", "Reading"), None) as advance,
+    ):
+        reports = [trial(stream, outbox, advance) for stream in config.streams]
+    _tell(path, config, reports, json)
+    return _exit_code(reports)
+
+
+def _look(config: "AdapterConfig") -> "Outbox":
+    """The outbox as it is; an empty one in memory if there is none yet."""
+    from adapters.outbox import Outbox
+
+    path = config.outbox if config.outbox.exists() else None
+    return Outbox(path, config.organisation, config.adapter)
+
+
+def _tell(path: Path, config: "AdapterConfig", reports: "Sequence[StreamReport]", json: bool) -> None:
+    from adapters.report import totals
+
+    for report in reports:
+        if report.error is not None:
+            complain(report.error)
+        if not json:
+            for line in report.lines(str(path)):
+                say(line)
+    if json:
+        streams: list[Json] = [report.to_json() for report in reports]
+        emit_json({"adapter": config.adapter, **totals(reports), "streams": streams})
+
+
+def _exit_code(reports: "Sequence[StreamReport]") -> int:
+    from adapters.report import BRAKED, FAILED
+
+    states = {report.state for report in reports}
+    if FAILED in states:
+        return EXIT_MISTAKE
+    if any(report.unsent for report in reports):
+        return EXIT_LOG_AWAY
+    return EXIT_BRAKED if BRAKED in states else EXIT_OK
+
+
+# --- status and keys -----------------------------------------------------------------------------------------------
+
+_APPROVED = Text(
+    "已批准;运行中的适配器将在下次检查时发布。", "Approved; the running adapter publishes it when it looks next."
+)
+_STATUS = Text(
+    "{stream}:序号 {seq}(纪元 {epoch}),在用 {live} 条,待发送 {unsent} 条,最近运行 {run}({state})",
+    "{stream}: number {seq} (epoch {epoch}), {live} live records, {unsent} entries to send, last run {run} ({state})",
+)
+_REGISTER = Text(
+    "请将公钥文件 {public} 交给安全管理员登记,并核对密钥标识:",
+    "Give the public key file {public} to the security officer to register; compare the key id:",
+)
+
+
+def _status(path: Path, json: bool) -> int:
+    from adapters.config import load
+
+    config = load(path)
+    with _look(config) as outbox:
+        rows = [_stream_status(stream, outbox) for stream in config.streams]
+    if json:
+        emit_json({"adapter": config.adapter, "organisation": config.organisation, "streams": rows})
+    else:
+        for row in rows:
+            say(_STATUS.fill(**row))
+    return EXIT_OK
+
+
+def _stream_status(config: "StreamConfig", outbox: "Outbox") -> dict[str, object]:
+    name = config.stream.evidence_type
+    state = outbox.known_stream(name)
+    if state is None:
+        return {"stream": name, "epoch": 0, "seq": 0, "live": 0, "unsent": 0, "run": None, "state": "new"}
+    last = outbox.last_run(state)
+    return {
+        "stream": name,
+        "epoch": state.epoch,
+        "seq": state.position.seq,
+        "live": len(outbox.live_digests(state)),
+        "unsent": outbox.backlog(state),
+        "next_statement": state.next_at,
+        "last_full_statement": state.full_at,
+        "run": last.id if last else None,
+        "state": last.state if last else "new",
+        "run_at": last.at if last else None,
+    }
+
+
+def _keygen(path: Path, alg: str, json: bool) -> int:
+    from contracts.edge.keys import create_signing_key, write_public_key
+
+    key = create_signing_key(path, alg)
+    public = path.with_name(f"{path.stem}.pub{path.suffix or '.pem'}")
+    write_public_key(public, key.public)
+    if json:
+        emit_json(
+            {"alg": alg, "kid": key.kid, "jwk": dict(key.public.jwk), "key": str(path), "public_key": str(public)}
+        )
+        return EXIT_OK
+    say(_REGISTER.fill(public=public))
+    say(Text(f"  {key.kid}", f"  {key.kid}"))
+    toml = f'\n[[adapters.keys]]\nalg = "{alg}"\npublic_key = "{public.name}"'
+    say(Text(toml, toml))
+    return EXIT_OK

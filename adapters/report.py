@@ -1,0 +1,163 @@
+"""What a run did, as values, as JSON and in words. Pure.
+
+1. Every row that was read is in exactly one count: published, unchanged or refused.
+2. A refusal names file, line, column and reason, never a value. All are in the report file, the first ones are shown.
+3. `state`: published, braked (nothing was), planned (a trial run), failed (`error`: the operator's mistake).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from adapters.plan import Plan
+from adapters.rows import RowFault
+from contracts.encoding import Json
+from contracts.errors import UserError
+from contracts.text import Text
+
+PUBLISHED, BRAKED, PLANNED, FAILED = "published", "braked", "planned", "failed"
+SHOWN = 10
+_STATES = {
+    PUBLISHED: Text("已发布", "published"),
+    BRAKED: Text("已刹停，未发布任何数据", "BRAKED, nothing was published"),
+    PLANNED: Text("试运行，未发布", "trial run, nothing was published"),
+    FAILED: Text("失败", "FAILED"),
+}
+_COUNTS = Text(
+    "  读取 {rows_read} 行:发布 {published}(新增 {added},修改 {modified}),未变 {unchanged},"
+    "拒绝 {refused};撤回 {withdrawn}",
+    "  {rows_read} rows read: {published} published ({added} added, {modified} modified), {unchanged} unchanged, "
+    "{refused} refused; {withdrawn} withdrawn",
+)
+_FAULT = Text("  {file} 第 {line} 行 {column}:{reason}", "  {file}, row at line {line}, {column}: {reason}")
+_MORE = Text("  其余 {count} 行见 {path}", "  {count} more in {path}")
+_WITHHELD = Text(
+    "  注意:有行的主键无法读取,本次不撤回任何记录(本应撤回 {count} 条)。请先改正这些行。",
+    "  NOTE: the key of a row cannot be read, so this run withdraws nothing ({count} records would have been). "
+    "Correct those rows first.",
+)
+_UNSENT = Text(
+    "  消息日志暂不可用:{count} 条已存入发件箱,下次运行时发送。",
+    "  The message log is not available: {count} entries are safe in the outbox and go out with the next run.",
+)
+_APPROVE = Text(
+    "  核对源数据;确认无误后批准:oncegate-adapter approve-run {run} {config}",
+    "  Check the source; if it is right, approve it: oncegate-adapter approve-run {run} {config}",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """One run of one stream. `unsent`: entries that wait in the outbox. `plan` None: it failed before there was one."""
+
+    stream: str
+    state: str
+    rows_read: int = 0
+    plan: Plan | None = None
+    run: int | None = None
+    epoch: int = 0
+    seq: int = 0
+    statement: str = "none"
+    unsent: int = 0
+    why: tuple[Text, ...] = ()
+    report_file: str = ""
+    error: UserError | None = None
+
+    @property
+    def faults(self) -> Sequence[RowFault]:
+        return self.plan.faults if self.plan else ()
+
+    def counts(self) -> dict[str, int]:
+        """Rule 1. What a braked or a trial run would publish is under `planned` in JSON."""
+        done = self.state == PUBLISHED
+        plan = self.plan
+        return {
+            "rows_read": self.rows_read,
+            "refused": len(self.faults),
+            "published": len(plan.puts) if plan and done else 0,
+            "unchanged": plan.unchanged if plan else 0,
+            "withdrawn": len(plan.withdrawals) if plan and done else 0,
+        }
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "stream": self.stream,
+            "state": self.state,
+            "run": self.run,
+            **self.counts(),
+            "planned": _planned(self.plan),
+            "epoch": self.epoch,
+            "seq": self.seq,
+            "statement": self.statement,
+            "unsent": self.unsent,
+            "brake": [reason.as_json() for reason in self.why],
+            "report": self.report_file,
+            "refusals": [fault.to_json() for fault in self.faults[:SHOWN]],
+            "error": self.error.what.as_json() if self.error else None,
+        }
+
+    def lines(self, config: str) -> Iterator[Text]:
+        """The report in words; `config` is what the operator calls the configuration file."""
+        state = _STATES[self.state]
+        yield Text(f"{self.stream}:{state.zh}", f"{self.stream}: {state.en}")
+        if self.plan is None:
+            return
+        yield self._count_line(self.plan)
+        yield from self._fault_lines()
+        if self.plan.withheld or self._key_lost():
+            yield _WITHHELD.fill(count=self.plan.withheld)
+        if self.unsent:
+            yield _UNSENT.fill(count=self.unsent)
+        yield from self._brake_lines(config)
+
+    def _count_line(self, plan: Plan) -> Text:
+        return _COUNTS.fill(
+            rows_read=self.rows_read,
+            published=len(plan.puts),
+            added=plan.added,
+            modified=plan.modified,
+            unchanged=plan.unchanged,
+            refused=len(plan.faults),
+            withdrawn=len(plan.withdrawals),
+        )
+
+    def _fault_lines(self) -> Iterator[Text]:
+        for fault in self.faults[:SHOWN]:
+            reason = fault.reason
+            column = fault.column or "-"
+            yield Text(
+                _FAULT.zh.format(file=fault.file, line=fault.line, column=column, reason=reason.zh),
+                _FAULT.en.format(file=fault.file, line=fault.line, column=column, reason=reason.en),
+            )
+        if len(self.faults) > SHOWN:
+            yield _MORE.fill(count=len(self.faults) - SHOWN, path=self.report_file)
+
+    def _key_lost(self) -> bool:
+        return self.state == PUBLISHED and any(fault.record is None for fault in self.faults)
+
+    def _brake_lines(self, config: str) -> Iterator[Text]:
+        if self.state != BRAKED:
+            return
+        for reason in self.why:
+            yield Text(f"  原因:{reason.zh}", f"  Why: {reason.en}")
+        command = f"oncegate-adapter approve-run {self.run} {config}"
+        yield Text(
+            f"  核对源数据;确认无误后批准:{command}", f"  Check the source; if it is right, approve it: {command}"
+        )
+
+
+def _planned(plan: Plan | None) -> dict[str, Json]:
+    if plan is None:
+        return {}
+    return {
+        "added": plan.added,
+        "modified": plan.modified,
+        "withdrawn": len(plan.withdrawals),
+        "kept": plan.kept,
+        "withheld": plan.withheld,
+    }
+
+
+def totals(reports: Sequence[StreamReport]) -> dict[str, int]:
+    """The counts of all streams together."""
+    names = StreamReport("", FAILED).counts()
+    return {name: sum(report.counts()[name] for report in reports) for name in names}

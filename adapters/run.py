@@ -1,0 +1,200 @@
+"""One run of one stream: read, map, check, plan, append, publish, mark. The effects are here, the decisions are not.
+
+1. What an earlier run left in the outbox goes to the log first.
+2. The source is read once, row by row. Documents that changed are held until they are sealed.
+3. A braked run publishes nothing, no statement either: the feed then truly is not up to date.
+4. A run that publishes nothing new still makes a statement: "nothing changed" is a fact with a time.
+5. A log that is away is tried again for `patience_s`; then the entries stay in the outbox.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import TypeVar
+
+from adapters import contents
+from adapters.config import AdapterConfig, StreamConfig
+from adapters.mapping import apply
+from adapters.outbox import Outbox
+from adapters.outbox_tables import Run, StreamState
+from adapters.plan import Brake, Candidate, Plan, Previous, plan
+from adapters.report import BRAKED, FAILED, PLANNED, PUBLISHED, StreamReport
+from adapters.rows import Row, RowFault
+from adapters.sealing import Sealer, full_due
+from contracts.edge.clock import now_ms
+from contracts.edge.files import write_atomic
+from contracts.edge.transport import LogUnavailable, Writer
+from contracts.encoding import canonical
+from contracts.envelope import IV_SIZE
+from contracts.errors import UserError
+from contracts.feeds import LiveRecord
+from contracts.messages import SALT_SIZE
+from contracts.streams import Position
+
+T = TypeVar("T")
+
+BATCH = 1000  # entries in one write to the log
+STEP = 500  # rows between two steps of a progress bar
+HEADERS = (("content-type", b"application/jose"),)
+_FIRST_PAUSE_S, _MAX_PAUSE_S = 0.05, 2.0
+_RANDOM_CHUNK = 1024
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What a run works with. `stop`: set when the process shall end; `patience_s`: how long a log may be away."""
+
+    outbox: Outbox
+    writer: Writer
+    stop: Event = field(default_factory=Event)
+    advance: Advance = lambda _: None
+    patience_s: float = 10.0
+
+
+def run_stream(adapter: AdapterConfig, config: StreamConfig, effects: Effects, full: bool = False) -> StreamReport:
+    """One run of one stream; its mistakes are in the report, so that other streams go on."""
+    name = config.stream.evidence_type
+    try:
+        state = effects.outbox.stream(name, now_ms())
+        publish(config, state, effects)
+        return _run(adapter, config, state, effects, full)
+    except UserError as error:
+        return StreamReport(name, FAILED, error=error)
+
+
+def trial(config: StreamConfig, outbox: Outbox, advance: Advance) -> StreamReport:
+    """What a run would do; changes nothing."""
+    name = config.stream.evidence_type
+    try:
+        state = outbox.known_stream(name) or StreamState(0, 0, 1, None, None)
+        rows, made = _plan(config, state, outbox, advance)
+    except UserError as error:
+        return StreamReport(name, FAILED, error=error)
+    if isinstance(made, Brake):
+        return StreamReport(name, PLANNED, rows, made.plan, why=made.why)
+    return StreamReport(name, PLANNED, rows, made)
+
+
+def _run(
+    adapter: AdapterConfig, config: StreamConfig, state: StreamState, effects: Effects, full: bool
+) -> StreamReport:
+    outbox, now_s = effects.outbox, now_ms() // 1000
+    rows, made = _plan(config, state, outbox, effects.advance)
+    found = made.plan if isinstance(made, Brake) else made
+    refused = _write_refusals(adapter.outbox, config, found.faults)
+    report = StreamReport(
+        config.stream.evidence_type, BRAKED, rows, found, epoch=state.epoch, seq=state.position.seq, report_file=refused
+    )
+    if isinstance(made, Brake):
+        report = replace(report, why=made.why)
+        kept = outbox.brake(state, now_s, found.digest, report.to_json())
+        return replace(report, run=kept.id)
+    full = full_due(state, now_s, config.every_s, full)
+    report = replace(report, state=PUBLISHED, seq=report.seq + found.size, statement="full" if full else "short")
+    kept = _append(adapter, config, state, effects, found, report, now_s)
+    return replace(report, run=kept.id, unsent=publish(config, state, effects))
+
+
+def _append(
+    adapter: AdapterConfig,
+    config: StreamConfig,
+    state: StreamState,
+    effects: Effects,
+    made: Plan,
+    report: StreamReport,
+    now_s: int,
+) -> Run:
+    outbox = effects.outbox
+    month = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m")
+    feed_key = outbox.feed_key(config.stream, state, adapter.zone_key, month)
+    salts, ivs = _random(SALT_SIZE), _random(IV_SIZE)
+    sealer = Sealer(config.stream, config.evidence_type, adapter.key, feed_key, salts, ivs, now_s)
+    full, next_at = report.statement == "full", now_s + config.every_s
+
+    def statement(position: Position, live: Iterator[LiveRecord]) -> tuple[bytes, bytes, int, bool]:
+        return *sealer.seal_statement(position, live, next_at, full), next_at, full
+
+    sealed = _counted(sealer.seal_plan(made, state), effects.advance)
+    return outbox.append(state, sealed, statement, (now_s, made.digest, report.to_json()))
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def _plan(config: StreamConfig, state: StreamState, outbox: Outbox, advance: Advance) -> tuple[int, Plan | Brake]:
+    """How many rows were read, and what is to be published."""
+    config.check_header()
+    read = _reader(config, outbox)
+    candidates: list[Candidate] = []
+    faults: list[RowFault] = []
+    rows = 0
+    for outcome in map(read, _counted(config.source.rows(), advance)):
+        rows += 1
+        if isinstance(outcome, Candidate):
+            candidates.append(outcome)
+        else:
+            faults.append(outcome)
+    previous = Previous(outbox.live_digests(state), state.next_at is None)
+    approved = outbox.approved_plan(state)
+    return rows, plan(previous, candidates, faults, config.limits, config.complete, approved)
+
+
+def _reader(config: StreamConfig, outbox: Outbox) -> Callable[[Row], Candidate | RowFault]:
+    """What becomes of one row: everything prepared that does not change from row to row."""
+    names = contents.record_names(outbox.record_secret, config.stream)
+    secret, vct, mapping = outbox.content_secret, config.evidence_type.vct, config.mapping
+
+    def read(row: Row) -> Candidate | RowFault:
+        outcome = apply(mapping, row, names)
+        if isinstance(outcome, RowFault):
+            return outcome
+        return Candidate(outcome, contents.digest(secret, vct, outcome.body))
+
+    return read
+
+
+def _counted(items: Iterable[T], advance: Advance) -> Iterator[T]:
+    for count, item in enumerate(items, 1):
+        yield item
+        if count % STEP == 0:
+            advance(STEP)
+
+
+def _random(size: int) -> Iterator[bytes]:
+    """Fresh random bytes of `size`; the system is asked for many at once."""
+    while True:
+        block = os.urandom(size * _RANDOM_CHUNK)
+        yield from (block[at : at + size] for at in range(0, len(block), size))
+
+
+def _write_refusals(outbox: Path, config: StreamConfig, faults: Sequence[RowFault]) -> str:
+    """The report file of the last run, beside the outbox: one refused row a line. Its path."""
+    path = outbox.with_name(f"{outbox.stem}.refused.{config.stream.evidence_type}.ndjson")
+    write_atomic(path, b"".join(canonical(fault.to_json()) + b"\n" for fault in faults), 0o600)
+    return str(path)
+
+
+# --- publishing --------------------------------------------------------------------------------------------------
+
+
+def publish(config: StreamConfig, state: StreamState, effects: Effects) -> int:
+    """Write what the outbox holds to the log, in order; how many entries are left (the log is away, or we stop)."""
+    deadline, pause = monotonic() + effects.patience_s, _FIRST_PAUSE_S
+    while entries := effects.outbox.unpublished(state, BATCH):
+        try:
+            effects.writer.write_many(config.stream.topic, [(one.key, one.value) for one in entries], HEADERS)
+        except LogUnavailable:
+            if monotonic() >= deadline or effects.stop.wait(pause):
+                return effects.outbox.backlog(state)
+            pause = min(pause * 2, _MAX_PAUSE_S)
+            continue
+        effects.outbox.mark(state, entries[-1])
+        effects.advance(len(entries))
+        deadline, pause = monotonic() + effects.patience_s, _FIRST_PAUSE_S
+    return 0

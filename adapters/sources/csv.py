@@ -1,0 +1,115 @@
+"""CSV files as a source of rows, one line at a time: memory does not grow with the file.
+
+1. Lines end in LF or CR LF. They are split as bytes and decoded one by one; bytes that are no text leave a mark in
+   their cell, and only that row is broken.
+2. The first row is the header, unless the configuration lists `columns`. Names are stripped and unique.
+3. A row with more or fewer cells than the header is broken: nobody knows which value is whose. Its cells, as far as
+   they go, are kept, so that its key may still be recognised.
+4. A line of more than 1 MiB is broken and skipped.
+5. A file without any line has no header and no rows; it is not a mistake (the brake decides what that means).
+"""
+
+import codecs
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from adapters.rows import Broken, Row
+from adapters.sources import encodings
+from adapters.sources.csv_text import Cells, Splitter
+from adapters.values import strip
+from contracts.errors import UserError
+from contracts.text import Text
+
+MAX_LINE = 1 << 20
+TOO_LONG = "\udfff"  # stands for a line that was skipped; no decoded text has it
+
+_NAMES_TWICE = Text("表头中列名 {name} 重复", "The column {name} is in the header twice")
+_HEADER_BAD = Text("无法读取表头", "The header cannot be read")
+_MEND_HEADER = Text("请检查首行与编码。", "Check the first line and the encoding.")
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """One file. `columns`: names for a file without a header; `encoding`: "auto" or one that is known."""
+
+    path: Path
+    delimiter: str = ","
+    encoding: str = "auto"
+    columns: tuple[str, ...] = ()
+
+    def header(self) -> tuple[str, ...]:
+        """The column names; empty for a file without a line. Raises `UserError`."""
+        return self._header(self._lines())
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, broken ones included. Raises `UserError`."""
+        lines = self._lines()
+        header = self._header(lines)
+        for cells in lines:
+            yield _row(self.path.name, header, cells)
+
+    def _header(self, lines: Iterator[Cells]) -> tuple[str, ...]:
+        if self.columns:
+            return self.columns
+        first = next(lines, None)
+        if first is None:
+            return ()
+        if first.cells is None or _undecoded(first.text):
+            raise UserError(_HEADER_BAD, f"{self.path}:{first.line}", _MEND_HEADER)
+        names = tuple(map(strip, first.cells))
+        for name in names:
+            if name and names.count(name) > 1:
+                raise UserError(_NAMES_TWICE.fill(name=name), f"{self.path}:{first.line}", _MEND_HEADER)
+        return names
+
+    def _lines(self) -> Iterator[Cells]:
+        try:
+            encoding = encodings.detect(self.path) if self.encoding == "auto" else self.encoding
+            with self.path.open("rb") as file:
+                yield from Splitter(self.delimiter).split(_decoded(file, encoding))
+        except OSError as error:
+            what = Text(f"无法读取源文件:{error.strerror}", f"The source file cannot be read: {error.strerror}")
+            raise UserError(what, str(self.path), Text("请核对路径与权限。", "Check path and permissions.")) from None
+
+
+def _decoded(file: BinaryIO, encoding: str) -> Iterator[tuple[int, str]]:
+    """Rules 1 and 4: line number and text, undecodable bytes as lone surrogates."""
+    number = 0
+    while line := file.readline(MAX_LINE):
+        number += 1
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        if len(line) == MAX_LINE and not line.endswith(b"\n"):
+            _skip_line(file)
+            yield number, TOO_LONG
+            continue
+        yield number, line.rstrip(b"\r\n").decode(encoding, "surrogateescape")
+
+
+def _skip_line(file: BinaryIO) -> None:
+    while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _row(file: str, header: Sequence[str], found: Cells) -> Row:
+    if found.cells is None:
+        return Row(file, found.line, {}, Broken("row_quotes"))
+    cells = dict(zip(header, found.cells, strict=False))
+    if found.text == TOO_LONG:
+        return Row(file, found.line, {}, Broken("row_too_long"))
+    if len(found.cells) != len(header):
+        return Row(file, found.line, cells, Broken("row_columns"))
+    if not found.text.isascii() and _undecoded(found.text):
+        column = next(name for name, cell in cells.items() if _undecoded(cell))
+        return Row(file, found.line, cells, Broken("row_undecodable", column))
+    return Row(file, found.line, cells)
+
+
+def _undecoded(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
