@@ -50,7 +50,7 @@ class Edge:
 
 def commit(tree: Tree, entries: Sequence[bytes], rows: Sequence[bytes], key: bytes) -> tuple[Tree, Batch, bytes]:
     """The tree after `entries`, their batch, and the frame that makes them durable."""
-    grown, batch = _grow(tree, entries, rows, key)
+    grown, batch = grow(tree, entries, rows, key)
     return grown, batch, frames.encode(batch.first, batch.root, key, batch.entries, batch.rows)
 
 
@@ -58,13 +58,14 @@ def replay(tree: Tree, frame: frames.Frame) -> tuple[Tree, Batch]:
     """The tree and batch of a frame that was read back; raises `Corrupt`."""
     if frame.first != tree.size:
         raise Corrupt(f"the audit frames jump from entry {tree.size} to entry {frame.first}")
-    grown, batch = _grow(tree, frame.entries, frame.rows, frame.key)
+    grown, batch = grow(tree, frame.entries, frame.rows, frame.key)
     if batch.root != frame.root:
         raise Corrupt(f"the audit frame of entries {frame.first} to {frame.end - 1} does not lead to its root")
     return grown, batch
 
 
-def _grow(tree: Tree, entries: Sequence[bytes], rows: Sequence[bytes], key: bytes) -> tuple[Tree, Batch]:
+def grow(tree: Tree, entries: Sequence[bytes], rows: Sequence[bytes], key: bytes) -> tuple[Tree, Batch]:
+    """The tree after `entries`, and their batch."""
     grown, nodes = tree.extend([leaf_hash(entry) for entry in entries])
     framed = [prefixed(entry) for entry in entries], [prefixed(row) for row in rows]
     return grown, Batch(tree.size, *framed, nodes, grown.root(), key)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-_TEMPORARY = ".tmp"
+TEMPORARY = ".tmp"
 
 
 class Disk:
@@ -60,7 +60,7 @@ class Disk:
         open_files = []
         try:
             for path, data in files.items():
-                temporary = path.with_name(path.name + _TEMPORARY)
+                temporary = path.with_name(path.name + TEMPORARY)
                 descriptor = self.create(temporary)
                 open_files.append((descriptor, temporary, path))
                 self.write_all(descriptor, data)

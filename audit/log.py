@@ -368,6 +368,7 @@ def _begin(press: Press, known: Checkpoint | None) -> None:
     if known is not None and known.size:
         raise Corrupt(f"the log directory is empty, but {known.size} entries were published")
     SegmentWriter(press.disk, press.directory, 0).finish()
+    press.disk.replace(press.directory / "vkey", press.signer.public.vkey.encode() + b"\n")
     press.sign(Checkpoint(press.signer.public.name, 0, EMPTY_ROOT))
 
 

@@ -136,13 +136,14 @@ def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes],
 
 
 def verify_consistency(old: int, new: int, proof: Sequence[bytes], old_root: bytes, new_root: bytes) -> bool:
-    """Whether the tree of `new` leaves is an extension of the tree of `old` leaves (RFC 9162 §2.1.4.2)."""
-    if not 0 <= old <= new or not _hashes([old_root, new_root, *proof]):
+    """Whether the tree of `new` leaves extends the tree of `old` leaves (RFC 9162 §2.1.4.2).
+
+    Never for `old` = 0: every tree extends the empty one, so nothing could be shown.
+    """
+    if not 0 < old <= new or not _hashes(proof):
         return False
     if old == new:
         return not proof and old_root == new_root
-    if old == 0:
-        return not proof and old_root == EMPTY_ROOT
     path = list(proof) if old & (old - 1) else [old_root, *proof]
     return bool(path) and _both_roots(old - 1, new - 1, path) == (old_root, new_root)
 

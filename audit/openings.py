@@ -9,7 +9,7 @@
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidTag
@@ -100,19 +100,26 @@ def unwrap(stored: WrappedKey, auditor: X25519PrivateKey) -> DayKey:
     return DayKey(stored, stored.encode(), AESGCM(secret))
 
 
-def unseal(keys: Mapping[bytes, DayKey], index: int, row: bytes) -> bytes | None:
-    """The opening of entry `index`, None when it was erased; raises `Fault` `opening_unreadable`."""
-    if not row:
-        return None
-    key = keys.get(row[:KEY_ID_SIZE])
-    if key is None:
-        raise Fault("opening_unreadable", detail="its day key is not here")
+def unseal(key: DayKey, index: int, row: bytes) -> bytes:
+    """The opening of entry `index`, from a row that is not erased; raises `Fault` `opening_unreadable`."""
+    if key_id_of(row) != key.stored.key_id:
+        raise Fault("opening_unreadable", detail="sealed under another day key")
     before, after = _place(key.stored)
     iv, sealed = row[KEY_ID_SIZE : KEY_ID_SIZE + IV_SIZE], row[KEY_ID_SIZE + IV_SIZE :]
     try:
         return key.cipher.decrypt(iv, sealed, before + index.to_bytes(8, "big") + after)
     except (InvalidTag, ValueError):
         raise Fault("opening_unreadable", detail="altered, or of another place") from None
+
+
+def key_id_of(row: bytes) -> bytes | None:
+    """Which day key seals this row; None for an erased row."""
+    return row[:KEY_ID_SIZE] or None
+
+
+def key_path(key_id: bytes) -> str:
+    """Where a wrapped day key is stored, below the log's directory."""
+    return f"openings/keys/{key_id.hex()}"
 
 
 def _place(key: WrappedKey) -> tuple[bytes, bytes]:

@@ -22,7 +22,7 @@ from audit import checkpoints
 from audit.derive import Batch, Edge, advance, opening_path, partials
 from audit.disk import Disk
 from audit.notes import NoteSigner
-from audit.openings import parse_key
+from audit.openings import key_path, parse_key
 from audit.recovery import Segment
 from audit.threads import guarded
 from audit.tiles import WIDTH, split_entries
@@ -74,7 +74,7 @@ class Press:
 
 
 def _key_path(key: bytes) -> str:
-    return f"openings/keys/{parse_key(key).key_id.hex()}"
+    return key_path(parse_key(key).key_id)
 
 
 class Publisher:

@@ -69,31 +69,35 @@ def record(facts: AccessFacts, released: Sequence[bytes], salt: bytes) -> tuple[
     """
     if len(salt) < MIN_SALT:
         raise ValueError("a salt has at least 128 bits")
-    opening = canonical(
-        {
-            "case": facts.case,
-            "clerk": facts.clerk,
-            "holder": facts.holder,
-            "records": facts.records,
-            "terminal": facts.terminal,
-        }
-    )
+    opening = opening_text(facts.holder, facts.clerk, facts.terminal, facts.case, facts.records)
     leaf = canonical(_members(facts, commit_digest(salt, opening), released_digest(salt, released)))
     if len(leaf) > MAX_LEAF or len(facts.records) > MAX_RECORDS:
         raise Fault("record_too_large")
     return leaf, b'{"opening":' + opening + b',"salt":"' + b64url_encode(salt) + b'"}'
 
 
+def opening_text(
+    holder: Mapping[str, str] | None, clerk: str | None, terminal: str | None, case: str | None, records: Sequence[str]
+) -> bytes:
+    """The canonical opening without salt (rule 3): what `commit` is over."""
+    return canonical({"case": case, "clerk": clerk, "holder": holder, "records": records, "terminal": terminal})
+
+
 def released_digest(salt: bytes, released: Sequence[bytes]) -> str:
     """The leaf's `released` (rule 2)."""
     lengths = [len(text).to_bytes(4, "big") for text in released]
     pieces = chain.from_iterable(zip(lengths, released, strict=True))
-    return "sha-256:" + sha256(b"".join((salt, b"\x01", *pieces))).hexdigest()
+    return digest_text(sha256(b"".join((salt, b"\x01", *pieces))).digest())
 
 
 def commit_digest(salt: bytes, opening: bytes) -> str:
     """The leaf's `commit` (rule 3); `opening` is its canonical JSON without the salt."""
-    return "sha-256:" + sha256(b"".join((salt, b"\x00", opening))).hexdigest()
+    return digest_text(sha256(b"".join((salt, b"\x00", opening))).digest())
+
+
+def digest_text(digest: bytes) -> str:
+    """The written form of a SHA-256 digest (rule 5)."""
+    return "sha-256:" + digest.hex()
 
 
 def split_opening(data: bytes) -> tuple[dict[str, Json], bytes]:

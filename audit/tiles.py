@@ -60,7 +60,7 @@ def parse_path(path: str) -> Tile:
         int(number.replace("x", "").replace("/", "")),
         WIDTH if width is None else int(width),
     )
-    if tile.path != path or (tile.level or 0) > MAX_LEVEL:
+    if tile.path != path or (tile.level or 0) > MAX_LEVEL or (width is not None and tile.width >= WIDTH):
         raise Fault("tile_path_invalid")
     return tile
 

@@ -1,0 +1,158 @@
+"""`oncegate-audit`: check a log, read a log. Exit code 0 whole, 1 verification failed, 2 a mistake of the user.
+
+Every command imports its room when it runs, so that `--help` is quick.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contracts.edge.output import emit_json, progress, run, say
+from contracts.encoding import Json
+from contracts.errors import Corrupt, Fault, UserError
+from contracts.text import Text
+
+if TYPE_CHECKING:
+    from audit.checkpoints import Checkpoint
+    from audit.notes import NoteKey
+    from audit.verify import Report
+
+EXIT_FAILED = 1
+
+app = typer.Typer(
+    name="oncegate-audit",
+    help="Check and read the audit logs of oncegate. 审计日志的验证与查阅。",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of one log (it holds `checkpoint`).")]
+Vkey = Annotated[str, typer.Option(metavar="KEY", help="The log's verifier key. Default: the file `vkey` in DIR.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_NO_LOG = Text("该目录不是审计日志", "Not the directory of an audit log")
+_NO_LOG_REMEDY = Text("请给出含有 checkpoint 文件的目录。", "Give the directory that holds the file `checkpoint`.")
+_NO_VKEY = Text("缺少日志验证公钥", "The verifier key of the log is missing")
+_NO_VKEY_REMEDY = Text("请用 --vkey 给出(见注册库)。", "Give it with --vkey; the registry lists it.")
+_BAD_HEAD = Text("该文件不是此日志的有效检查点", "Not a valid checkpoint of this log")
+_NEED_KEY = Text("查看密封内容需要审计员私钥", "Openings need the auditor's private key")
+_NEED_KEY_REMEDY = Text("请用 --auditor-key 给出。", "Give it with --auditor-key.")
+_BAR = Text("验证", "Verifying")
+_WHOLE = Text("完整:{origin},{size} 条,根 {root}", "Whole: {origin}, {size} entries, root {root}")
+_OWN_KEY = Text(
+    "注意:公钥取自该目录本身,请用 --vkey 给出注册库中的公钥。",
+    "Note: the key was taken from the directory itself; give the registry's with --vkey.",
+)
+_FAILED = Text("验证失败:{file},条目 {first}–{last}:{what}", "FAILED: {file}, entries {first} to {last}: {what}")
+
+
+@app.command("verify")
+def verify_command(
+    directory: Directory,
+    vkey: Vkey = "",
+    head: Annotated[Path | None, typer.Option(help="A checkpoint known from elsewhere: witness, head_dir.")] = None,
+    openings: Annotated[bool, typer.Option("--openings", help="Also require an opening row for each entry.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Derive every tile and the root again from the entries, and compare with what is stored."""
+    from audit.verify import verify
+
+    key = _log_key(directory, vkey)
+    known = None if head is None else _known(head, key)
+    with progress(_BAR, _size(directory, key)) as advance:
+        report = verify(directory, key, known, openings, advance)
+    if as_json:
+        emit_json(_as_json(report))
+    else:
+        _say(report, own_key=not vkey)
+    raise typer.Exit(EXIT_FAILED if report.difference else 0)
+
+
+@app.command("show")
+def show_command(
+    directory: Directory,
+    last: Annotated[int, typer.Option(min=1, metavar="N", help="How many of the newest entries.")] = 20,
+    index: Annotated[int | None, typer.Option(min=0, metavar="I", help="Only this entry.")] = None,
+    openings: Annotated[bool, typer.Option("--openings", help="Also what is sealed for the auditor.")] = False,
+    auditor_key: Annotated[Path | None, typer.Option(help="The auditor's private key (X25519, PEM).")] = None,
+    vkey: Vkey = "",
+    as_json: AsJson = False,
+) -> None:
+    """Print entries of the published log."""
+    from audit.show import Viewer
+    from contracts.edge.keys import load_hpke_private
+
+    if openings and auditor_key is None:
+        raise UserError(_NEED_KEY, "--openings", _NEED_KEY_REMEDY)
+    private = load_hpke_private(auditor_key) if openings and auditor_key else None
+    viewer = Viewer(directory, _log_key(directory, vkey), private)
+    lines = viewer.newest(last) if index is None else [viewer.line(index)]
+    if as_json:
+        emit_json([line.as_json() for line in lines])
+        return
+    for line in lines:
+        say(line.text())
+
+
+def main() -> None:
+    """The console script."""
+    run(app)
+
+
+def _log_key(directory: Path, vkey: str) -> "NoteKey":
+    from audit.notes import parse_vkey
+
+    if not (directory / "checkpoint").is_file():
+        raise UserError(_NO_LOG, str(directory), _NO_LOG_REMEDY)
+    try:
+        return parse_vkey(vkey or (directory / "vkey").read_text().strip())
+    except FileNotFoundError:
+        raise UserError(_NO_VKEY, str(directory), _NO_VKEY_REMEDY) from None
+    except (Fault, ValueError):
+        raise UserError(Fault("vkey_invalid").row.title, vkey or "vkey", _NO_VKEY_REMEDY) from None
+
+
+def _known(path: Path, key: "NoteKey") -> "Checkpoint":
+    from audit.checkpoints import open_note
+
+    try:
+        return open_note(path.read_bytes(), key)[0]
+    except Fault as fault:
+        raise UserError(_BAD_HEAD, f"{path} {fault.code}") from None
+
+
+def _size(directory: Path, key: "NoteKey") -> int | None:
+    """For the bar only: verification reads the head by itself."""
+    from audit.reader import LogReader
+
+    try:
+        return LogReader(directory, key).checkpoint().size
+    except (Fault, Corrupt):
+        return None
+
+
+def _say(report: "Report", own_key: bool) -> None:
+    if report.difference is None:
+        say(_WHOLE.fill(origin=report.origin, size=report.size, root=report.root.hex()))
+    else:
+        place = {"file": report.difference.file, "first": report.difference.first, "last": report.difference.last}
+        what = report.difference.what
+        say(Text(_FAILED.zh.format(**place, what=what.zh), _FAILED.en.format(**place, what=what.en)))
+    if own_key:
+        say(_OWN_KEY)
+
+
+def _as_json(report: "Report") -> Json:
+    found = report.difference
+    return {
+        "origin": report.origin,
+        "size": report.size,
+        "root": report.root.hex(),
+        "entries": report.entries,
+        "verified": found is None,
+        "difference": found
+        and {"file": found.file, "first": found.first, "last": found.last, "what": found.what.as_json()},
+    }

@@ -1,0 +1,121 @@
+"""Entries of a published log, for people: the record in one line, or as JSON, with its opening where allowed.
+
+1. Every entry is proved against the signed head before it is shown.
+2. An opening must be the one that its leaf committed to; otherwise it is `Corrupt`.
+3. An entry that is no access record (a log holds bytes) is shown by length and hash.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from audit.merkle import leaf_hash, verify_inclusion
+from audit.notes import NoteKey
+from audit.openings import DayKey, key_id_of, key_path, parse_key, unseal, unwrap
+from audit.reader import LogReader
+from audit.record import commit_digest, digest_text, split_opening
+from audit.tiles import WIDTH
+from contracts.encoding import Json, canonical, parse_object
+from contracts.errors import Corrupt, Fault
+from contracts.text import Text
+
+_COLUMNS = ("organisation", "app", "service_item", "action", "decision", "reason")
+_ERASED = Text("密封内容已销毁", "opening erased")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry. `record` None: not an access record. `opening` None: not asked for, or erased."""
+
+    index: int
+    leaf_hash: bytes
+    record: Mapping[str, Json] | None
+    opening: Mapping[str, Json] | None
+    erased: bool
+
+    def as_json(self) -> Json:
+        """All of it."""
+        found: dict[str, Json] = {"index": self.index, "leaf_hash": digest_text(self.leaf_hash), "record": self.record}
+        if self.opening is not None or self.erased:
+            found["opening"] = self.opening
+        return found
+
+    def text(self) -> Text:
+        """One line for a terminal."""
+        if self.record is None:
+            line = f"{self.index}  {digest_text(self.leaf_hash)}"
+        else:
+            facts = (str(self.record.get(name) or "-") for name in _COLUMNS)
+            line = "  ".join((str(self.index), _time(self.record.get("time")), *facts))
+        opening = "" if self.opening is None else "  " + canonical(self.opening).decode()
+        if self.erased:
+            return Text(f"{line}  [{_ERASED.zh}]", f"{line}  [{_ERASED.en}]")
+        return Text(line + opening, line + opening)
+
+
+class Viewer:
+    """A published log, and the auditor's key when openings are wanted."""
+
+    def __init__(self, directory: Path, key: NoteKey, auditor: X25519PrivateKey | None) -> None:
+        self._reader = LogReader(directory, key)
+        self._head = self._reader.checkpoint()
+        self._auditor = auditor
+        self._keys: dict[bytes, DayKey] = {}
+
+    def newest(self, count: int) -> list[Line]:
+        """The newest entries, oldest of them first."""
+        return [self.line(index) for index in range(max(0, self._head.size - count), self._head.size)]
+
+    def line(self, index: int) -> Line:
+        """One entry, proved (rule 1); raises `Fault` `entry_unknown`."""
+        entry = self._reader.entry(index, self._head.size)
+        leaf = leaf_hash(entry)
+        proof = self._reader.inclusion_proof(index, self._head.size)
+        if not verify_inclusion(index, self._head.size, leaf, proof, self._head.root):
+            raise Corrupt(f"entry {index} is not the one in the signed tree")
+        record = _record(entry)
+        if self._auditor is None:
+            return Line(index, leaf, record, None, erased=False)
+        opening = self._opening(index, record or {})
+        return Line(index, leaf, record, opening, erased=opening is None)
+
+    def _opening(self, index: int, record: Mapping[str, Json]) -> Mapping[str, Json] | None:
+        row = self._reader.rows(index // WIDTH, self._head.size)[index % WIDTH]
+        key_id = key_id_of(row)
+        if key_id is None:
+            return None
+        members, salt = split_opening(unseal(self._day_key(key_id), index, row))
+        if record.get("commit") != commit_digest(salt, canonical(members)):
+            raise Corrupt(f"the opening of entry {index} is not the one that its record committed to")
+        return members
+
+    def _day_key(self, key_id: bytes) -> DayKey:
+        key = self._keys.get(key_id)
+        if key is None:
+            key = self._keys[key_id] = self._unwrapped(key_id)
+        return key
+
+    def _unwrapped(self, key_id: bytes) -> DayKey:
+        try:
+            stored = parse_key((self._reader.directory / key_path(key_id)).read_bytes())
+        except FileNotFoundError:
+            raise Fault("opening_unreadable", detail="its day key is not here") from None
+        if self._auditor is None or stored.key_id != key_id:
+            raise Fault("opening_unreadable")
+        return unwrap(stored, self._auditor)
+
+
+def _record(entry: bytes) -> Mapping[str, Json] | None:
+    try:
+        return parse_object(entry)
+    except Fault:
+        return None
+
+
+def _time(milliseconds: Json) -> str:
+    if type(milliseconds) is not int:
+        return "-"
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
