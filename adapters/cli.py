@@ -43,12 +43,14 @@ def run_command(
     json: AsJson = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="plan only, publish nothing 试运行")] = False,
     full: Annotated[bool, typer.Option("--full", help="with a full feed statement 完整对账单")] = False,
-    watch: Annotated[float, typer.Option(help="run on, looking every N seconds 每 N 秒检查一次", min=0.1)] = 0,
+    watch: Annotated[
+        float | None, typer.Option(metavar="N", help="run on, looking every N seconds 每 N 秒检查一次", min=0.1)
+    ] = None,
 ) -> int:
     """Read the sources and publish what changed. 读取源数据并发布变化。"""
     if dry_run:
         return _guarded(lambda: _trial(config, json))
-    if watch:
+    if watch is not None:
         return _guarded(lambda: _watch(config, json, watch))
     return _guarded(lambda: _run_once(config, json, full))
 

@@ -15,10 +15,8 @@ from adapters.rows import Row, RowFault
 from adapters.values import CellFault, clean
 from contracts import evidence_types
 from contracts.encoding import Json
-from contracts.errors import Fault
 from contracts.evidence_types import EvidenceType
 from contracts.identifiers import normalise
-from contracts.text import Text
 
 ABSENT: Final = object()
 Cells = Mapping[str, str]
@@ -98,7 +96,8 @@ def apply(mapping: Prepared, row: Row, name_record: KeyName) -> Document | RowFa
 
 
 def _record(mapping: Prepared, row: Row, name_record: KeyName) -> str | None:
-    values = tuple(clean(row.cells.get(column, "")) for column in mapping.key)
+    # In the normal form of identifiers, so that a small x or a full-width digit makes no other record.
+    values = tuple(normalise("", clean(row.cells.get(column, ""))) for column in mapping.key)
     if not all(values):
         return None
     try:
@@ -131,9 +130,7 @@ def _check(mapping: Prepared, row: Row, record: str, body: Mapping[str, Json]) -
         return None
     first = faults[0]
     column = _column_of(mapping, row.cells, first.pointer)
-    label = _label_of(mapping.evidence_type, first.pointer)
-    detail = Text(f"{label.zh}{first.words.zh}", f"{label.en} {first.words.en}")
-    return RowFault(row.file, row.line, column, "document_invalid", detail, record, column not in mapping.key)
+    return RowFault(row.file, row.line, column, "document_invalid", first.words, record, column not in mapping.key)
 
 
 def _column_of(mapping: Prepared, cells: Cells, pointer: str) -> str:
@@ -155,10 +152,3 @@ def _holder_column(rules: Sequence[HolderRule], cells: Cells, index: int) -> str
         for scheme, text in rule.read(cells):
             seen.setdefault((scheme, normalise(scheme, text)), rule.column)
     return [*seen.values()][index] if index < len(seen) else rules[0].column
-
-
-def _label_of(evidence_type: EvidenceType, pointer: str) -> Text:
-    try:
-        return evidence_type.label(pointer.split("/")[1])
-    except (IndexError, KeyError, Fault):
-        return Text("", "it")

@@ -267,9 +267,11 @@ def _converter(options: Mapping[str, Any], schema: Mapping[str, Json], place: Pl
         return _coded(table_at(options, "codes", place), options, schema, place)
     if "times" in options:
         return _scaled(options["times"], place)
-    if options.get("kind", "identifier") == "identifier":
+    if options.get("kind") == "identifier":
+        return partial(normalise, schema.get("format", ""))
+    if "kind" not in options:
         return _by_schema(schema, place)
-    return _KINDS[choice_at(options, "kind", place, _KINDS)]
+    return _KINDS[choice_at(options, "kind", place, (*_KINDS, "identifier"))]
 
 
 def _by_schema(schema: Mapping[str, Json], place: Place) -> Convert:

@@ -112,7 +112,7 @@ class Outbox:
             self._db = apsw.Connection(":memory:" if path is None else str(path))
             self._db.set_busy_timeout(BUSY_MS)
             if not self._owner():
-                self._db.execute(SCHEMA)
+                list(self._db.execute(SCHEMA))  # apsw stops at the first row, here of a pragma
             self._db.pragma("synchronous", "FULL")
             self._db.pragma("secure_delete", "ON")
             self.record_secret, self.content_secret = self._claim(organisation, adapter)
