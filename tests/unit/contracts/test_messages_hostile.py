@@ -124,6 +124,6 @@ def test_the_last_good_place_is_good(draft: Draft) -> None:
 def test_statement_and_message_are_never_taken_for_each_other() -> None:
     text = statement(Draft())[:-1]
     stream = stream_of("ES256")
-    assert feeds.openstatement(statement, stream, REGISTRY)[0].count == 1
+    assert feeds.open_statement(text, stream, REGISTRY)[0].count == 1
     with pytest.raises(Fault, match="typ_wrong"):
-        feeds.openstatement(sealed("ES256").split(b"~")[0], stream, REGISTRY)
+        feeds.open_statement(sealed("ES256").split(b"~")[0], stream, REGISTRY)
