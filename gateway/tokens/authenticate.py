@@ -51,7 +51,7 @@ class Authenticator:
     def __init__(self, settings: Settings, memory: ReplayMemory, throttle: Throttle | None = None) -> None:
         self._settings = settings
         self._memory = memory
-        self.throttle = throttle or Throttle()
+        self.throttle = Throttle() if throttle is None else throttle
         self._known: Known | None = None
 
     def authenticate(self, request: Request, registry: Snapshot, now: int) -> Caller | Refused:

@@ -25,6 +25,7 @@ from gateway.tokens.replay import FIRST, FULL, SEEN, STALE, ReplayMemory, Use
 
 _HEADER = {"alg", "jwk", "typ"}
 _PUBLIC = {"kty", "crv", "x", "y"}
+_REQUIRED = {"kty", "crv", "x"}
 _HARMLESS = {"kid", "alg", "use", "key_ops", "ext"}
 _ONCE: Mapping[str, str] = {SEEN: "dpop_replayed", STALE: "dpop_stale", FULL: "replay_memory_full"}
 
@@ -112,9 +113,13 @@ def _header(encoded: bytes) -> tuple[str, str]:
         raise Fault("jws_header_invalid")
     if header["typ"] != "dpop+jwt":
         raise Fault("typ_wrong")
-    if not jwk.keys() <= _PUBLIC | _HARMLESS or any(type(jwk.get(name)) is not str for name in jwk.keys() & _PUBLIC):
+    return alg, _thumbprint(jwk)
+
+
+def _thumbprint(jwk: Mapping[str, Json]) -> str:
+    public = {name: value for name, value in jwk.items() if name in _PUBLIC}
+    if not jwk.keys() <= _PUBLIC | _HARMLESS or not public.keys() >= _REQUIRED:
         raise Fault("dpop_key_invalid")
-    try:
-        return alg, thumbprint(jwk)
-    except KeyError:
-        raise Fault("dpop_key_invalid") from None
+    if any(type(value) is not str for value in public.values()):
+        raise Fault("dpop_key_invalid")
+    return thumbprint(public)
