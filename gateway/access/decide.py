@@ -164,14 +164,15 @@ def visible_items(app: App, registry: Snapshot, now: int) -> tuple[ServiceItem, 
 
 
 def _proof(admitted: Admitted, proof: Proof, holder: ByHolder, registry: Snapshot) -> Granted | Refused:
-    evidence_type = _type_of(proof, registry)
+    evidence_type = type_of(proof, registry)
     if evidence_type is None:
         return Refused("type_not_listed")
     by = _by_holder(holder, evidence_type, "/holder")
     return by if isinstance(by, Refused) else _granted(admitted, evidence_type, by, (proof,), frozenset(proof.fields))
 
 
-def _type_of(proof: Proof, registry: Snapshot) -> EvidenceType | None:
+def type_of(proof: Proof, registry: Snapshot) -> EvidenceType | None:
+    """The version of the type that the proof means: the one that it pins, or the one in force."""
     if proof.version is None:
         return registry.current_types.get(proof.evidence_type)
     return registry.types.get(f"urn:oncegate:{proof.evidence_type}:{proof.version}")

@@ -1,0 +1,128 @@
+"""The serving process: connects its parts, and decides nothing.
+
+The route table is the list of all calls; a call is one file in this room and one line here.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from importlib.metadata import version
+
+import orjson
+from aiohttp import web
+
+from audit.reader import LogReader
+from contracts.errors import Fault
+from contracts.schemas import Compiled
+from gateway.access.usage import UsageBook
+from gateway.web import catalogue, docs, openapi, schemas
+from gateway.web.calls import Calls, log_internal
+from gateway.web.evidence import Evidence
+from gateway.web.health import Health
+from gateway.web.lookups import FramesOf, Lookups
+from gateway.web.metrics import CONTENT_TYPE, Metrics
+from gateway.web.parts import ServeParts
+from gateway.web.problems import HEADERS, Problem, problem_of, problem_of_http, problem_response
+from gateway.web.receipts import Receipts
+from gateway.web.tiles import PREFIX, Tiles
+from gateway.web.token import TokenEndpoint
+
+_BUNDLE_WIDTH = 256
+
+
+def build_app(parts: ServeParts) -> web.Application:
+    """The application over `parts`. Call it in the thread of the event loop; reads today's access records."""
+    reader = LogReader(parts.log_dir, parts.log.verifier)
+    usage = UsageBook()
+    usage.recount(newest_first(reader, parts.log.published.size), parts.clock())
+    evidence = Evidence(parts.open_store)
+    health = Health(parts, evidence)
+    metrics = Metrics(health.gauges)
+    settings = parts.issuer.settings
+    check = AnswerCheck() if parts.check_answers else None
+    calls = Calls(parts.registry, parts.authenticator, settings, parts.log, parts.clock, metrics.count, check)
+    lookups = Lookups(evidence, usage, FramesOf())
+    tiles = Tiles(parts.slot, parts.log_dir)
+    tokens = TokenEndpoint(parts.issuer, parts.registry, parts.clock, lambda code: metrics.count("token", code, 0.0))
+    app = web.Application(middlewares=[problems], client_max_size=schemas.MAX_BODY)
+    app.add_routes(
+        [
+            web.post("/v1/lookups", calls.handler("lookup", lookups.lookup)),
+            web.post("/v1/bundles", calls.handler("bundle", lookups.bundle)),
+            web.get("/v1/receipts/{log}/{index}", calls.handler("receipt", Receipts(parts.log, reader).receipt)),
+            web.get("/v1/service-items", calls.handler("service_items", catalogue.service_items)),
+            web.get("/v1/evidence-types", calls.handler("evidence_types", catalogue.evidence_types)),
+            *tokens.routes(),
+            web.get("/livez", health.livez),
+            web.get("/readyz", health.readyz),
+            web.get("/metrics", lambda _: _metrics(metrics)),
+            web.get(f"{PREFIX}/checkpoint", tiles.checkpoint),
+            web.get(PREFIX + "/tile/{path:.+}", tiles.tile),
+            *_documents(settings.base_url),
+        ]
+    )
+
+    async def close(_: web.Application) -> None:
+        evidence.close()
+
+    app.on_cleanup.append(close)
+    return app
+
+
+class AnswerCheck:
+    """Validates every body that is about to leave against its schema; raises `AssertionError` if one does not hold."""
+
+    def __init__(self) -> None:
+        answers = {
+            "lookup": schemas.LOOKUP_ANSWER,
+            "bundle": schemas.BUNDLE_ANSWER,
+            "receipt": schemas.RECEIPT_ANSWER,
+            "service_items": schemas.ITEMS_ANSWER,
+            "evidence_types": schemas.TYPES_ANSWER,
+        }
+        self._answers = {action: Compiled(schema) for action, schema in answers.items()}
+        self._problem = Compiled(schemas.PROBLEM)
+
+    def __call__(self, action: str, status: int, body: bytes) -> None:
+        schema = self._answers[action] if status == 200 else self._problem
+        faults = schema.faults(orjson.loads(body))
+        if faults:
+            raise AssertionError(f"{action} {status}: {faults[0].pointer} {faults[0].keyword}")
+
+
+@web.middleware
+async def problems(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Whatever goes wrong outside an authenticated call becomes a problem document."""
+    try:
+        return await handler(request)
+    except Fault as fault:
+        return problem_response(problem_of(fault))
+    except web.HTTPException as error:
+        return problem_response(problem_of_http(error))
+    except Exception as error:  # noqa: BLE001 — the last place where it can become a document
+        log_internal(error, request.path)
+        return problem_response(Problem("internal"))
+
+
+def newest_first(reader: LogReader, size: int) -> Iterator[bytes]:
+    """The published entries, newest first."""
+    for number in range((size - 1) // _BUNDLE_WIDTH, -1, -1):
+        yield from reversed(reader.entries(number, size))
+
+
+def _documents(base_url: str) -> Iterable[web.RouteDef]:
+    form = openapi.document(version("oncegate"), base_url)
+    text, page = orjson.dumps(form), docs.page(form)
+    policy = {"Content-Security-Policy": docs.CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer"}
+
+    async def openapi_json(_: web.Request) -> web.Response:
+        return web.Response(body=text, content_type="application/json", headers=HEADERS)
+
+    async def docs_html(_: web.Request) -> web.Response:
+        return web.Response(body=page, content_type="text/html", charset="utf-8", headers={**HEADERS, **policy})
+
+    return (web.get("/openapi.json", openapi_json), web.get("/docs", docs_html))
+
+
+async def _metrics(metrics: Metrics) -> web.Response:
+    return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE})

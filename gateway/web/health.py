@@ -1,0 +1,149 @@
+"""`/livez` and `/readyz`: honest ones.
+
+1. Alive: the event loop answers. Nothing else is looked at.
+2. Ready: a question could be answered now. The registry is in force, the audit log takes records, the store can be
+   read. A feed that is stale does not make a node unready, because answers say so; but it is listed.
+3. `warnings` name what is not as it should be though questions are answered.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+from aiohttp import web
+
+from contracts.encoding import Json
+from contracts.errors import Fault
+from contracts.registry import Snapshot
+from contracts.registry.snapshot import FRESH
+from contracts.streams import Stream
+from contracts.text import Text
+from gateway.ingest.state import COMPLETE, FeedState
+from gateway.lookup.feeds import timestamp
+from gateway.web.evidence import Evidence
+from gateway.web.metrics import Gauge
+from gateway.web.parts import ServeParts
+from gateway.web.problems import HEADERS
+
+OK: Final = "ok"
+
+WARNINGS: Mapping[str, Text] = {
+    "registry_degraded": Text(
+        "注册库已过更新期限，请尽快发布新版本。", "The registry is past fresh_until: publish a new version soon."
+    ),
+    "rollback_undetectable": Text(
+        "未配置 head_dir，审计日志回退将无法察觉。",
+        "No head_dir is configured: a rollback of the audit log would go unnoticed.",
+    ),
+    "feeds_incomplete": Text("部分数据流不完整，见 streams。", "Some feeds are not complete, see streams."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What was found out. `checks`: name → "ok" or an error code."""
+
+    checks: Mapping[str, str]
+    warnings: tuple[str, ...]
+    registry: Snapshot | None
+    streams: tuple[tuple[Stream, FeedState], ...]
+
+    @property
+    def ready(self) -> bool:
+        return all(found == OK for found in self.checks.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The condition of one serving process."""
+
+    parts: ServeParts
+    evidence: Evidence
+
+    async def livez(self, request: web.Request) -> web.Response:
+        """Rule 1."""
+        del request
+        return _json({"status": "alive"}, 200)
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        """Rules 2 and 3."""
+        del request
+        condition = self.condition()
+        return _json(_form(condition), 200 if condition.ready else 503)
+
+    def condition(self) -> Condition:
+        """Look at everything now."""
+        now = self.parts.clock()
+        registry, registry_check = self._registry()
+        streams, store_check = self._streams(registry, now)
+        checks = {
+            "registry": registry_check,
+            "audit_log": OK if self.parts.log.alive else "audit_unavailable",
+            "store": store_check,
+        }
+        found = {
+            "registry_degraded": registry is not None and registry.freshness(now) != FRESH,
+            "rollback_undetectable": not self.parts.rollback_detectable,
+            "feeds_incomplete": any(state.state != COMPLETE for _, state in streams),
+        }
+        return Condition(checks, tuple(name for name, there in found.items() if there), registry, streams)
+
+    def gauges(self) -> list[Gauge]:
+        """The same for Prometheus."""
+        condition = self.condition()
+        names = [(stream.organisation, stream.adapter, stream.evidence_type) for stream, _ in condition.streams]
+        states = [(*name, state.state) for name, (_, state) in zip(names, condition.streams, strict=True)]
+        times = [(name, float(state.as_of or 0)) for name, (_, state) in zip(names, condition.streams, strict=True)]
+        stream = ("organisation", "adapter", "evidence_type")
+        return [
+            ("oncegate_ready", "Whether a question could be answered", (), [((), float(condition.ready))]),
+            ("oncegate_check", "1: this check passed", ("check",), _passed(condition.checks)),
+            ("oncegate_audit_size", "Durable access records", (), [((), float(self.parts.log.size))]),
+            ("oncegate_audit_published", "Published ones", (), [((), float(self.parts.log.published.size))]),
+            ("oncegate_stream_state", "1: the stream is in this state", (*stream, "state"), [(s, 1.0) for s in states]),
+            ("oncegate_stream_as_of", "Complete up to (Unix s; 0: not yet)", stream, times),
+        ]
+
+    def _registry(self) -> tuple[Snapshot | None, str]:
+        try:
+            return self.parts.registry(), OK
+        except Fault as fault:
+            return None, fault.code
+
+    def _streams(self, registry: Snapshot | None, now: int) -> tuple[tuple[tuple[Stream, FeedState], ...], str]:
+        if registry is None:
+            return (), OK
+        try:
+            return tuple(self.evidence.streams(registry, now)), OK
+        except Fault as fault:
+            return (), fault.code
+
+
+def _passed(checks: Mapping[str, str]) -> list[tuple[tuple[str], float]]:
+    return [((name,), float(found == OK)) for name, found in checks.items()]
+
+
+def _form(condition: Condition) -> dict[str, Json]:
+    registry = condition.registry
+    return {
+        "status": "ready" if condition.ready else "not_ready",
+        "checks": dict(condition.checks),
+        "warnings": {name: WARNINGS[name].as_json() for name in condition.warnings},
+        "registry_version": None if registry is None else registry.version,
+        "streams": [
+            {
+                "organisation": stream.organisation,
+                "adapter": stream.adapter,
+                "evidence_type": stream.evidence_type,
+                "state": state.state,
+                "as_of": timestamp(state.as_of),
+                "refused": state.rejected,
+            }
+            for stream, state in condition.streams
+        ],
+    }
+
+
+def _json(form: Json, status: int) -> web.Response:
+    return web.Response(body=orjson.dumps(form), status=status, content_type="application/json", headers=HEADERS)

@@ -1,0 +1,46 @@
+"""What a serving process is made of. Built by the command line, connected in `app`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.log import AuditLog
+from contracts.registry import Snapshot
+from gateway.store.reader import Reader
+from gateway.tokens.authenticate import Authenticator
+from gateway.tokens.grant import Issuer
+from gateway.web.tls import ServerTls
+
+Clock = Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen. `tls` None: plain HTTP, for tests and benchmarks only."""
+
+    host: str
+    port: int
+    tls: ServerTls | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServeParts:
+    """The parts of one serving process.
+
+    `registry` gives the snapshot in force or raises `Fault`. `open_store` opens the node's store in the calling
+    thread; it raises `UserError` while ingest has not made one. `clock` gives Unix ms. `rollback_detectable`: the
+    highest head of the log is also kept elsewhere (`head_dir`). `check_answers`: validate each answer against its
+    schema before it leaves (tests always do; docs/decisions/0007-serving.md).
+    """
+
+    registry: Callable[[], Snapshot]
+    open_store: Callable[[], Reader]
+    log: AuditLog
+    slot: str
+    log_dir: Path
+    authenticator: Authenticator
+    issuer: Issuer
+    listen: Listen
+    clock: Clock
+    rollback_detectable: bool
+    check_answers: bool = False

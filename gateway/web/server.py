@@ -1,0 +1,84 @@
+"""The HTTP server under the application: limits against those who hold connections, and errors before any route.
+
+1. Header: request line 4 KB, a field 8 KB, 64 fields. Body: `MAX_BODY`, never decompressed.
+2. Time: a connection that has not sent a whole header within `IDLE_SECONDS` is closed, so a header that drips in
+   keeps no connection; bodies have their own limit in `calls`.
+3. Number: above `MAX_CONNECTIONS` a new connection is closed at once.
+4. What is not even HTTP gets a problem document, too. No access log: addresses and bodies are nobody's business here.
+"""
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+
+from gateway.web.problems import Problem, problem_response
+
+MAX_CONNECTIONS: Final = 4096
+IDLE_SECONDS: Final = 30.0
+_LIMITS: dict[str, Any] = {
+    "access_log": None,
+    "auto_decompress": False,
+    "keepalive_timeout": IDLE_SECONDS,
+    "lingering_time": 2.0,
+    "max_field_size": 8192,
+    "max_headers": 64,
+    "max_line_size": 4096,
+}
+
+_log = structlog.get_logger("oncegate.serve")
+
+
+class Connection(web.RequestHandler):
+    """One client connection."""
+
+    __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Rule 3."""
+        super().connection_made(transport)
+        server = self._manager
+        if isinstance(server, GuardedServer) and server.is_full:
+            _log.warning("too_many_connections", limit=server.limit)
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Rule 4. The words of the parser's error are not sent: they quote what the client sent."""
+        del exc, message
+        if request.writer.output_size > 0:
+            raise ConnectionError("the response has begun already")
+        response = problem_response(Problem("http_malformed" if status == 400 else "internal"))
+        response.force_close()
+        return response
+
+
+class GuardedServer(web.Server):
+    """Makes `Connection`s, and counts them."""
+
+    limit = MAX_CONNECTIONS
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._connections) > self.limit
+
+    def __call__(self) -> web.RequestHandler:
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+
+class GuardedRunner(web.AppRunner):
+    """Runs an application on a `GuardedServer` with the limits above."""
+
+    def __init__(self, app: web.Application) -> None:
+        super().__init__(app, shutdown_timeout=10.0, **_LIMITS)
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        limits = {name: value for name, value in self._kwargs.items() if name != "access_log_class"}
+        return GuardedServer(made.request_handler, request_factory=made.request_factory, **limits)
