@@ -99,6 +99,11 @@ def _named(state: StreamState, now: int) -> str:
     return STALE if now > state.told.next_at else COMPLETE
 
 
+def resumed(state: StreamState, lowest_epoch: int) -> StreamState:
+    """A stream that stopped for equivocation goes on once the registry no longer counts the epoch where it did."""
+    return state._replace(stopped="") if state.stopped == "equivocation" and lowest_epoch > state.head.epoch else state
+
+
 # --- numbers heard of (rules 1 and 2) -------------------------------------------------------------------------
 
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import apsw
 
-from contracts.feeds import LiveRecord
+from contracts.algorithms import Suite
+from contracts.feeds import LiveRecord, bucket_digests
 from contracts.streams import Position, Stream
 from gateway.ingest.state import StreamState
 from gateway.store import database
@@ -147,8 +148,11 @@ class Writer:
         identity: str | None = self._db.execute(_HOLDER, (stream_id, *position)).get
         return identity
 
-    def live_records(self, stream_id: int, epoch: int) -> Iterator[LiveRecord]:
-        """What the department supplies in this epoch, for the bucket digests."""
+    def buckets(self, stream_id: int, epoch: int, suite: Suite) -> tuple[str, ...]:
+        """The 256 digests over what the department supplies in this epoch."""
+        return bucket_digests(self._live_records(stream_id, epoch), suite)
+
+    def _live_records(self, stream_id: int, epoch: int) -> Iterator[LiveRecord]:
         for record, at_epoch, seq, identity in self._db.execute(_LIVE, (stream_id, epoch)):
             yield LiveRecord(record, Position(at_epoch, seq), identity)
 
@@ -239,10 +243,16 @@ class Writer:
 
     # --- rejects on their way --------------------------------------------------------------------------------
 
-    def pending_rejects(self, limit: int = 500) -> list[tuple[int, Reject]]:
-        """The oldest rejects that are not yet known to be in the log."""
-        rows = self._db.execute("SELECT id, topic, key, value FROM rejects ORDER BY id LIMIT ?", (limit,))
-        return [(number, Reject(topic, key, value)) for number, topic, key, value in rows]
+    def reject_topics(self) -> list[str]:
+        """The topics that rejects are waiting for."""
+        return [topic for (topic,) in self._db.execute("SELECT DISTINCT topic FROM rejects ORDER BY topic")]
+
+    def pending_rejects(self, topic: str, limit: int = 50) -> list[tuple[int, bytes, bytes]]:
+        """The oldest (id, key, value) not yet known to be in this topic."""
+        rows = self._db.execute(
+            "SELECT id, key, value FROM rejects WHERE topic = ? ORDER BY id LIMIT ?", (topic, limit)
+        )
+        return [(number, key, value) for number, key, value in rows]
 
     def rejects_sent(self, numbers: Iterable[int]) -> None:
         """These are in the log."""

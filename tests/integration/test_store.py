@@ -170,7 +170,7 @@ def test_a_batch_is_all_or_nothing(writer: Writer, reader: Reader) -> None:
         writer.apply(Batch(twice, states={number: (StreamState(live=2), 9)}, rejects=[Reject("t", b"", b"")]))
     assert list(reader.logical_rows()) == []
     assert writer.stream(STREAM).next is None
-    assert writer.pending_rejects() == []
+    assert writer.reject_topics() == []
 
 
 def test_numbers_are_remembered(writer: Writer) -> None:
@@ -185,10 +185,11 @@ def test_numbers_are_remembered(writer: Writer) -> None:
 def test_rejects_wait_until_they_are_sent(writer: Writer, reader: Reader) -> None:
     writer.apply(Batch(rejects=[Reject("rejects.a", b"k", b"v"), Reject("rejects.b", b"k", b"v")]))
     assert reader.rejects_pending() == 2
-    pending = writer.pending_rejects()
-    assert [one.topic for _, one in pending] == ["rejects.a", "rejects.b"]
-    writer.rejects_sent([pending[0][0]])
-    assert [one.topic for _, one in writer.pending_rejects()] == ["rejects.b"]
+    assert writer.reject_topics() == ["rejects.a", "rejects.b"]
+    ((number, key, value),) = writer.pending_rejects("rejects.a")
+    assert (key, value) == (b"k", b"v")
+    writer.rejects_sent([number])
+    assert writer.reject_topics() == ["rejects.b"]
 
 
 def test_refusals_are_counted(writer: Writer, reader: Reader) -> None:

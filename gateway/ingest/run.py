@@ -1,0 +1,235 @@
+"""The ingest process: the one place that connects log, registry, decisions and store. It decides nothing.
+
+1. Each stream that the registry lists is read from the offset in the store. A new registry version adds and removes
+   streams; one that is not valid any more pauses everything (closed, nothing is decided by it).
+2. Records are taken in batches, as many as are there, at most `MAX_BATCH`; each batch is one transaction of records,
+   states, offsets and rejects. A crash at any instant leaves the store at a batch's end, and the log gives the rest.
+3. Rejects are in that transaction, and are written to the log after it. A crash between sends them at the next start:
+   at least once, never lost. A topic that does not take them delays nothing else.
+4. An offset that the log no longer has stops the stream until the store is rebuilt; nothing is skipped.
+5. One thread. The only other times are the clock's, for cleaning a log without servers.
+"""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from contracts.algorithms import SigningKey
+from contracts.edge.transport import LogUnavailable, OffsetOutOfRange, Record, TopicUnknown, Transport
+from contracts.envelope import Keyring
+from contracts.errors import Fault
+from contracts.hpke import UnwrapKey
+from contracts.registry.snapshot import Snapshot
+from contracts.streams import Stream
+from gateway.ingest.folding import Counts, Feed, Folding, Node
+from gateway.ingest.state import resumed
+from gateway.store.writer import Batch, Writer
+
+MAX_BATCH = 500
+WAIT_S = 0.5  # for records, before the registry is asked again
+PAUSE_S = 1.0  # after the log or the registry was away
+MAINTAIN_MS = 60_000
+
+_log = structlog.get_logger("oncegate.ingest")
+
+
+@dataclass(frozen=True, slots=True)
+class IngestParts:
+    """What ingest works with. `registry` gives the snapshot in force or raises `Fault`; `clock` Unix ms."""
+
+    transport: Transport
+    store: Path
+    store_kek: bytes = field(repr=False)
+    zone: str
+    zone_keys: tuple[UnwrapKey, ...] = field(repr=False)
+    node_id: str
+    node_key: SigningKey = field(repr=False)
+    registry: Callable[[], Snapshot]
+    clock: Callable[[], int]
+
+
+class RegistryClosed(Exception):
+    """No snapshot is in force; the text is the fault's code. Nothing was read."""
+
+
+def run_ingest(parts: IngestParts, stop: threading.Event, counts: Counts | None = None) -> None:
+    """Ingest until `stop`; the body of a process or a thread. `counts` is filled for metrics.
+
+    Raises `UserError` (store locked, of another key or format) and `Corrupt`.
+    """
+    ingest = Ingest(parts, counts)
+    try:
+        while not stop.is_set():
+            try:
+                ingest.step(WAIT_S)
+            except (RegistryClosed, LogUnavailable) as error:
+                _log.warning("paused", reason=str(error))
+                stop.wait(PAUSE_S)
+    finally:
+        ingest.close()
+
+
+def ingest_once(parts: IngestParts) -> Counts:
+    """Ingest all that the log holds now, then end: for rebuilds and tests.
+
+    Raises `RegistryClosed` and `LogUnavailable` too.
+    """
+    ingest = Ingest(parts)
+    try:
+        ingest.follow_registry()
+        ends = ingest.ends()
+        while not ingest.reached(ends):
+            ingest.step(0.0)
+        ingest.send_rejects()
+        return ingest.counts
+    finally:
+        ingest.close()
+
+
+class Ingest:
+    """One ingest at work. For one thread."""
+
+    def __init__(self, parts: IngestParts, counts: Counts | None = None) -> None:
+        self._parts = parts
+        self.counts = Counts() if counts is None else counts
+        self._node = Node(parts.node_id, parts.node_key, Keyring(parts.zone_keys))
+        self._registry: Snapshot | None = None
+        self._feeds: dict[str, Feed] = {}  # by topic
+        self._missing: frozenset[Stream] = frozenset()
+        self._rejects_wait = True  # an earlier process may have left some
+        self._maintained = 0
+        self._store = Writer(parts.store, parts.store_kek)
+        self._reader = parts.transport.reader()
+        self._writer = parts.transport.writer()
+
+    def close(self) -> None:
+        """Give back files and connections."""
+        for part in (self._reader, self._writer, self._store):
+            part.close()
+
+    def step(self, timeout_s: float) -> int:
+        """Take one batch, waiting at most `timeout_s` for it; how many records it had."""
+        registry = self.follow_registry()
+        try:
+            records = self._reader.read(MAX_BATCH, timeout_s)
+        except OffsetOutOfRange as error:
+            self._out_of_range(error)
+            return 0
+        if records:
+            self._fold(registry, records)
+        if self._rejects_wait:
+            self.send_rejects()
+        self._maintain()
+        return len(records)
+
+    # --- which streams (rule 1) ------------------------------------------------------------------------------
+
+    def follow_registry(self) -> Snapshot:
+        """The snapshot in force, and every stream that it lists assigned; raises `RegistryClosed`."""
+        try:
+            registry = self._parts.registry()
+        except Fault as fault:
+            raise RegistryClosed(fault.code) from None
+        if registry is not self._registry or self._missing:
+            if registry is not self._registry:
+                _log.info("registry", version=registry.version)
+            self._assign(registry)
+        return registry
+
+    def _assign(self, registry: Snapshot) -> None:
+        listed = {stream.topic: stream for stream in registry.streams}
+        for topic in [topic for topic in self._feeds if topic not in listed]:
+            self._reader.remove(topic)
+            del self._feeds[topic]
+        self._missing = frozenset(stream for stream in listed.values() if not self._open(registry, stream))
+        self._registry = registry
+
+    def _open(self, registry: Snapshot, stream: Stream) -> bool:
+        """Whether the stream is read, or stopped for good; False if its topic is not there yet."""
+        feed = self._feeds.get(stream.topic)
+        if feed is not None and not feed.stopped:
+            return True
+        adapter = registry.adapters[stream.adapter]
+        row = self._store.stream(stream)
+        state = resumed(row.state, adapter.lowest_epoch.get(stream.evidence_type, 0))
+        try:
+            following = self._reader.earliest(stream.topic) if row.next is None else row.next
+            if not state.stopped:
+                self._reader.add(stream.topic, following)
+        except TopicUnknown:
+            return False
+        home = adapter.zone == self._parts.zone
+        self._feeds[stream.topic] = Feed(row.id, stream, home, state, following, stopped=state.stopped != "")
+        _log.info("stream", stream=str(stream), offset=following, stopped=state.stopped)
+        return True
+
+    def _out_of_range(self, error: OffsetOutOfRange) -> None:
+        """Rule 4."""
+        feed = self._feeds[error.topic]
+        self._reader.remove(error.topic)
+        feed.state, feed.stopped = feed.state._replace(stopped="offset_out_of_range"), True
+        self._store.apply(Batch(states={feed.id: (feed.state, feed.next)}))
+        self.counts.alarms["offset_out_of_range"] += 1
+        _log.error("stream stopped", stream=str(feed.stream), code="offset_out_of_range", offset=error.asked)
+
+    # --- batches (rule 2) ------------------------------------------------------------------------------------
+
+    def _fold(self, registry: Snapshot, records: Iterable[Record]) -> None:
+        folding = Folding(self._node, registry, self._store, self.counts)
+        for record in records:
+            feed = self._feeds[record.topic]
+            if not folding.take(feed, record):
+                self._write(folding)
+                folding = Folding(self._node, registry, self._store, self.counts)
+                folding.take(feed, record)
+        self._write(folding)
+
+    def _write(self, folding: Folding) -> None:
+        batch = folding.batch()
+        self._store.apply(batch)
+        self.counts.batches += 1
+        self._rejects_wait = self._rejects_wait or bool(batch.rejects)
+        for (_, code), count in batch.refusals.items():
+            _log.warning("refused", code=code, count=count)
+        for feed in folding.stopped():
+            self._reader.remove(feed.stream.topic)
+            _log.error("stream stopped", stream=str(feed.stream), code=feed.state.stopped, offset=feed.next)
+
+    # --- rejects (rule 3) ------------------------------------------------------------------------------------
+
+    def send_rejects(self) -> None:
+        """Write the rejects that wait to the log; those that it does not take wait on."""
+        waiting = False
+        for topic in self._store.reject_topics():
+            try:
+                while rejects := self._store.pending_rejects(topic):
+                    self._writer.write_many(topic, [(key, value) for _, key, value in rejects])
+                    self._store.rejects_sent([number for number, _, _ in rejects])
+            except (TopicUnknown, LogUnavailable):
+                waiting = True
+                _log.warning("rejects wait", topic=topic)
+        self._rejects_wait = waiting
+
+    def _maintain(self) -> None:
+        now = self._parts.clock()
+        if abs(now - self._maintained) >= MAINTAIN_MS:
+            self._maintained = now
+            with self._parts.transport.admin() as admin:
+                admin.maintain(now)
+
+    # --- the end of a single pass ----------------------------------------------------------------------------
+
+    def ends(self) -> dict[str, int]:
+        """Where each topic ends now."""
+        return {topic: self._reader.end(topic) for topic in self._feeds}
+
+    def reached(self, ends: dict[str, int]) -> bool:
+        """Whether every stream that goes on was read up to there."""
+        return all(
+            self._feeds[topic].stopped or self._reader.position(topic) >= end
+            for topic, end in ends.items()
+            if topic in self._feeds
+        )
