@@ -22,6 +22,7 @@ app.add_typer(control, name="control")
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Config = Annotated[Path, typer.Option("--config", "-c", help="The node's configuration file.")]
 DEFAULT_CONFIG = Path("oncegate.toml")
+DEMO_DIR = Path(".demo")
 
 
 @control.command("new-root")
@@ -78,6 +79,72 @@ def control_publish(
     say(Text(f"注册库版本 {manifest.version} 已发布", f"Registry version {manifest.version} is on the log"))
 
 
+@app.command()
+def ingest(config: Config = DEFAULT_CONFIG) -> None:
+    """Run ingest: verify, validate and store what departments publish."""
+    from gateway.roles import ingest as run_role
+
+    run_role(config)
+
+
+@app.command()
+def serve(config: Config = DEFAULT_CONFIG) -> None:
+    """Run a serving process: lookups, bundles, receipts, each with its access record."""
+    from gateway.serving import serve as run_role
+
+    run_role(config)
+
+
+@app.command()
+def up(config: Config = DEFAULT_CONFIG) -> None:
+    """Run ingest and serve together on this machine."""
+    from gateway.roles import up as run_roles
+
+    run_roles(config)
+
+
+@app.command()
+def status(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """Show every stream of this node: its state, as of when, live and refused records, gaps."""
+    from gateway.status import show
+
+    show(config, as_json)
+
+
+@app.command()
+def demo(
+    data_dir: Annotated[Path, typer.Option(help="Where everything goes; a former demo there is replaced.")] = DEMO_DIR,
+    once: Annotated[bool, typer.Option("--once", help="End after the checks instead of serving.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Play the whole story: three departments, a gateway, a morning at a window, and an audit."""
+    from gateway.demo.cli import demo as play
+
+    play(data_dir, once, as_json)
+
+
+topics = typer.Typer(help="The topics of an installation.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(topics, name="topics")
+
+
+@topics.command("apply")
+def topics_apply(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """Create the topics that the registry needs and that are not there."""
+    from gateway.node import opened
+    from gateway.topics import create_missing
+
+    with opened(config) as node:
+        created = create_missing(node.transport, node.registry.current())
+    if as_json:
+        emit_json({"created": list(created)})
+        return
+    say(Text(f"新建主题 {len(created)} 个", f"{len(created)} topics created"))
+
+
 def main() -> None:
     """The console script."""
     run(app)
+
+
+if __name__ == "__main__":
+    main()

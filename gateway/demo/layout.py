@@ -13,7 +13,7 @@ import shutil
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from string import Template
 
@@ -145,8 +145,8 @@ def _pair(layout: Layout, name: str, alg: str) -> SigningKey:
 
 
 def _copy_city(layout: Layout) -> None:
-    with as_file(files("gateway.demo.city")) as city:
-        for path in sorted((city / "registry").glob("*.toml")):
-            shutil.copyfile(path, layout.registry / path.name)
-        template = Template((city / "node" / "oncegate.toml").read_text("utf-8"))
+    city = files("gateway.demo") / "city"
+    for file in (city / "registry").iterdir():
+        (layout.registry / file.name).write_bytes(file.read_bytes())
+    template = Template((city / "node" / "oncegate.toml").read_text("utf-8"))
     layout.node_config.write_text(template.substitute(port=layout.port), "utf-8")

@@ -1,1 +1,0 @@
-"""The demo city's files, as templates: a registry in readable TOML and a node's configuration."""

@@ -1,0 +1,32 @@
+"""`oncegate demo` at the edge: words or JSON, serve until Ctrl-C or end, and an exit code that tells."""
+
+from pathlib import Path
+
+import typer
+
+from contracts.edge.output import emit_json, say, warn
+from contracts.text import Text
+from gateway.demo.layout import Layout
+from gateway.demo.outcome import Outcome
+from gateway.demo.run import play
+from gateway.demo.story import next_steps, summary
+from gateway.roles import stop_signals
+
+
+def demo(directory: Path, once: bool, as_json: bool) -> None:
+    """Play it. With `as_json` one object on stdout; the story then goes to stderr."""
+    tell = warn if as_json else say
+
+    def serve_on(outcome: Outcome, layout: Layout) -> None:
+        if as_json:
+            emit_json(outcome.as_json())
+        for line in (*summary(outcome), *(() if once else next_steps(layout))):
+            tell(line)
+        if not once:
+            with stop_signals() as stop:
+                stop.wait()
+
+    wrong = play(directory, tell, serve_on).wrong()
+    if wrong:
+        warn(Text(f"演示未达预期:{', '.join(wrong)}", f"Not as planted: {', '.join(wrong)}"))
+        raise typer.Exit(1)

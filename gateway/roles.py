@@ -1,0 +1,105 @@
+"""The roles of a node as processes: each reads the configuration, builds the parts, connects them, decides nothing."""
+
+import logging
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from contracts.edge.clock import now_ms
+from contracts.errors import UserError
+from contracts.text import Text
+from gateway.ingest.run import IngestParts, run_ingest
+from gateway.node import Node, following, opened
+
+_log = structlog.get_logger("oncegate")
+_GRACE_SECONDS = 15.0
+
+
+def configure_logging() -> None:
+    """JSON lines on stderr: time, level, event and facts. No room logs personal data."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set, for the length of a `with`."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ingest(config_path: Path) -> None:
+    """Verify, validate and store what departments publish, until a stop signal."""
+    configure_logging()
+    with opened(config_path) as node, stop_signals() as stop, following(node):
+        _log.info("ingest_started", node=node.config.node_id)
+        run_ingest(ingest_parts(node), stop)
+
+
+def ingest_parts(node: Node) -> IngestParts:
+    """What ingest works with, from an opened node."""
+    return IngestParts(
+        transport=node.transport,
+        store=node.config.store_path,
+        store_kek=node.store_key(),
+        zone=node.config.zone,
+        zone_keys=node.zone_keys(),
+        node_id=node.config.node_id,
+        node_key=node.signing_key(),
+        registry=node.registry.current,
+        clock=now_ms,
+    )
+
+
+def up(config_path: Path, roles: Sequence[str] = ("ingest", "serve")) -> None:
+    """All roles on this machine, each a process of its own; when one ends, all do."""
+    with stop_signals() as stop:
+        running = {role: _start(role, config_path) for role in roles}
+        ended = _first_ended(running, stop)
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            _reap(process)
+    if ended is not None:
+        what = Text(f"进程 {ended} 意外退出,已停止全部进程", f"The process {ended} ended; all were stopped")
+        raise UserError(what, str(config_path), Text("原因见上方日志。", "The log above says why."))
+
+
+def _start(role: str, config_path: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "gateway.cli", role, "--config", str(config_path)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def _first_ended(running: dict[str, subprocess.Popen[bytes]], stop: threading.Event) -> str | None:
+    while not stop.wait(0.2):
+        for role, process in running.items():
+            if process.poll() is not None:
+                return role
+    return None
+
+
+def _reap(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,106 @@
+"""The serving process: builds its parts from the configuration, connects them, decides nothing.
+
+The audit log's slot, origin and auditor come from the registry. A log whose key is not the registered one is not
+opened: its checkpoints would verify nowhere.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+import structlog
+
+from audit.log import AuditLog, LogSettings
+from audit.notes import NoteSigner
+from contracts.edge import keys
+from contracts.edge.clock import now_ms
+from contracts.encoding import b64url_decode
+from contracts.errors import UserError
+from contracts.hpke import KEMS
+from contracts.registry import AuditSlot
+from contracts.text import Text
+from gateway.config import ServeConfig
+from gateway.node import Node, following, opened
+from gateway.roles import configure_logging, stop_signals
+from gateway.store.reader import Reader
+from gateway.tokens.authenticate import Authenticator
+from gateway.tokens.grant import Issuer
+from gateway.tokens.replay import LocalReplay
+from gateway.tokens.settings import Settings
+from gateway.web.parts import Listen, ServeParts
+from gateway.web.serve import run_serve
+from gateway.web.tls import ServerTls
+
+EXIT_AUDIT_DEAD = 70  # EX_SOFTWARE: the process ends so that recovery decides what is durable
+
+_log = structlog.get_logger("oncegate.serve")
+
+
+def serve(config_path: Path) -> None:
+    """Serve until a stop signal, or until the audit log fails; then the process ends with EXIT_AUDIT_DEAD."""
+    configure_logging()
+    with opened(config_path) as node, stop_signals() as stop, following(node):
+        serving = _serve_config(node, config_path)
+        log = _open_log(node, serving)
+        try:
+            run_serve(serve_parts(node, serving, log), stop)
+        finally:
+            if log.alive:
+                log.close()
+        if not log.alive and not stop.is_set():
+            os._exit(EXIT_AUDIT_DEAD)
+
+
+def serve_parts(node: Node, serving: ServeConfig, log: AuditLog) -> ServeParts:
+    """What the application is made of."""
+    started = now_ms()
+    settings = Settings(serving.base_url, node.config.zone)
+    memory = LocalReplay(started)
+    authenticator = Authenticator(settings, memory)
+    issuer = Issuer(settings, node.signing_key(), memory, authenticator, lambda: secrets.token_urlsafe(16))
+    store_path, store_key = node.config.store_path, node.store_key()
+    return ServeParts(
+        registry=node.registry.current,
+        open_store=lambda: Reader(store_path, store_key),
+        log=log,
+        slot=serving.slot,
+        log_dir=serving.audit_dir,
+        authenticator=authenticator,
+        issuer=issuer,
+        listen=Listen(serving.host, serving.port, ServerTls(serving.certificate, serving.private_key)),
+        clock=now_ms,
+        rollback_detectable=serving.head_dir is not None,
+    )
+
+
+def _serve_config(node: Node, config_path: Path) -> ServeConfig:
+    if node.config.serve is None:
+        what = Text("配置中没有 [serve]", "The configuration has no [serve]")
+        raise UserError(what, str(config_path), Text("请加上 [serve] 一节。", "Add the table [serve]."))
+    return node.config.serve
+
+
+def _open_log(node: Node, serving: ServeConfig) -> AuditLog:
+    slot = _slot(node, serving)
+    signing_key = keys.load_signing_key(serving.log_key, "EdDSA")
+    if NoteSigner.of(slot.origin, signing_key.key).public.vkey != slot.vkey:
+        what = Text("审计日志密钥与注册库登记的不符", "The audit log's key is not the one that the registry lists")
+        remedy = Text("请核对 log_key 与注册库中的 vkey。", "Compare log_key with the slot's vkey in the registry.")
+        raise UserError(what, str(serving.log_key), remedy)
+    auditor = node.registry.current().auditors[slot.auditor]
+    public = KEMS[auditor.alg].load_public(b64url_decode(auditor.public.encode()))
+    serving.audit_dir.mkdir(parents=True, exist_ok=True)
+    settings = LogSettings(serving.audit_dir, slot.origin, signing_key, public, serving.head_dir)
+
+    def on_fatal(error: BaseException) -> None:
+        _log.error("audit_log_failed", error=type(error).__name__)
+
+    return AuditLog.open(settings, on_fatal)
+
+
+def _slot(node: Node, serving: ServeConfig) -> AuditSlot:
+    slot = node.registry.current().audit_slots.get(serving.slot)
+    if slot is None:
+        what = Text(f"注册库中没有审计日志 {serving.slot}", f"The registry lists no audit log {serving.slot}")
+        raise UserError(what, "serve.slot", Text("请登记后重新发布。", "Register it and publish again."))
+    return slot
