@@ -1,9 +1,11 @@
 """Which JSON Schemas an evidence type may carry. Pure.
 
-1. Known keywords only: what a validator does not know it ignores, and an ignored rule is no rule.
+1. Known keywords only, with values of the right kind: what a validator does not know it ignores, and an ignored rule
+   is no rule. A schema that passes here compiles (`contracts.schemas`); a node never meets one that does not.
 2. Objects are closed, strings and arrays bounded: nothing unforeseen and nothing endless passes.
 3. Types are string, integer, boolean, array, object, and null beside another; never number.
-4. References stay inside the schema; patterns are linear-time (no look-around, no back-reference).
+4. References lead to the schema's own `$defs`, which refer no further. Patterns are what all dialects read alike, in
+   linear time: no look-around, no back-reference, no escapes but of punctuation (`[0-9]`, not `\\d`), no counted groups.
 5. No property is called `_sd` or `...`: RFC 9901 §4.1 keeps these names.
 6. `format` is one that is asserted: an identifier format or `date`.
 """
@@ -15,20 +17,56 @@ from contracts.authoring import Place, mistake
 from contracts.encoding import Json
 from contracts.identifiers import FORMATS
 
+MAX_PATTERN = 200
+MAX_REPEATS = 1000
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TYPES = frozenset(("string", "integer", "boolean", "array", "object", "null"))
 ASSERTED_FORMATS = frozenset((*FORMATS, "date"))
 
-_ROOT_ONLY = frozenset(("$schema", "$id", "$defs"))
-_KEYWORDS = frozenset(
-    (
-        *("type", "enum", "const", "format", "pattern", "minLength", "maxLength", "minimum", "maximum"),
-        *("minItems", "maxItems", "uniqueItems", "items", "properties", "required", "additionalProperties"),
-        *("allOf", "if", "then", "else", "title", "description", "$ref", "$comment"),
-    )
-)
+_ROOT_ONLY = frozenset(("$schema", "$defs"))
+
+
+def _whole(value: Json) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _names(value: Json) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value) and len(set(value)) == len(value)
+
+
+_KEYWORDS: Mapping[str, Callable[[Json], bool]] = {
+    "type": lambda value: isinstance(value, str) or (_names(value) and bool(value)),
+    "enum": lambda value: _names(value) and bool(value),
+    "const": lambda value: isinstance(value, str | bool) or type(value) is int,
+    "format": lambda value: isinstance(value, str),
+    "pattern": lambda value: isinstance(value, str),
+    "minLength": _whole,
+    "maxLength": _whole,
+    "minItems": _whole,
+    "maxItems": _whole,
+    "minimum": lambda value: type(value) is int,
+    "maximum": lambda value: type(value) is int,
+    "uniqueItems": lambda value: isinstance(value, bool),
+    "items": lambda value: isinstance(value, Mapping),
+    "properties": lambda value: isinstance(value, Mapping),
+    "required": _names,
+    "additionalProperties": lambda value: value is False,
+    "allOf": lambda value: isinstance(value, list) and bool(value),
+    "if": lambda value: isinstance(value, Mapping),
+    "then": lambda value: isinstance(value, Mapping),
+    "else": lambda value: isinstance(value, Mapping),
+    "$ref": lambda value: isinstance(value, str),
+    "title": lambda value: isinstance(value, str),
+    "description": lambda value: isinstance(value, str),
+    "$comment": lambda value: isinstance(value, str),
+}
 _RESERVED = frozenset(("_sd", "...", "_sd_alg"))
-_NOT_LINEAR = re.compile(r"\(\?(?:<?[=!]|P=)|\\[1-9]")
+_ESCAPED = r"\\[-.^$*+?()\[\]{}|/\\]"
+_CLASS = rf"\[\^?(?:(?:[^\\\[\]^&~|-]|{_ESCAPED})(?:-(?:[^\\\[\]^&~|-]|{_ESCAPED}))?)+-?\]"
+_ONE = rf"\.|[^\\()\[\]{{}}^$.|*+?]|{_ESCAPED}|{_CLASS}"
+_TIMES = r"[*+?]|\{[0-9]{1,4}(?:,(?:[0-9]{1,4})?)?\}"
+_PLAIN = re.compile(rf"(?:\^|\$|\||\((?:\?:)?|\)[*+?]?|(?:{_ONE})(?:{_TIMES})?)*")
+_COUNTS = re.compile(r"([0-9]+),?\}")
 _REMEDY_BOUND = ("请加上 {0}", "add {0}")
 
 
@@ -40,13 +78,20 @@ def check(schema: Mapping[str, Json], place: Place) -> None:
             ("应为 JSON Schema 2020-12 的对象", "a JSON Schema 2020-12 of an object is expected"),
             (f'"$schema": "{DIALECT}", "type": "object"', f'"$schema": "{DIALECT}", "type": "object"'),
         )
-    for where, subschema in _subschemas({k: v for k, v in schema.items() if k not in _ROOT_ONLY}, place):
+    definitions = schema.get("$defs", {})
+    if not isinstance(definitions, Mapping):
+        mistake(place.at("$defs"), ("应为对象", "an object is expected"), ('"$defs": {}', '"$defs": {}'))
+    root = {name: value for name, value in schema.items() if name not in _ROOT_ONLY}
+    _check_all(root, definitions, place)
+    for name, definition in definitions.items():
+        _check_all(definition, {}, place.at("$defs", name))  # no chains, so no circles
+
+
+def _check_all(schema: Json, definitions: Mapping[str, Json], place: Place) -> None:
+    for where, subschema in _subschemas(schema, place):
         for rule in _RULES:
             rule(subschema, where)
-    for name, definition in schema.get("$defs", {}).items():
-        for where, subschema in _subschemas(definition, place.at("$defs", name)):
-            for rule in _RULES:
-                rule(subschema, where)
+        _inside(subschema, definitions, where)
 
 
 def _subschemas(schema: Json, place: Place) -> Iterator[tuple[Place, Mapping[str, Json]]]:
@@ -63,7 +108,7 @@ def _subschemas(schema: Json, place: Place) -> Iterator[tuple[Place, Mapping[str
 
 
 def _known_keywords(schema: Mapping[str, Json], place: Place) -> None:
-    for keyword in schema:
+    for keyword, value in schema.items():
         if keyword not in _KEYWORDS:
             listed = ", ".join(sorted(_KEYWORDS))
             mistake(
@@ -71,6 +116,25 @@ def _known_keywords(schema: Mapping[str, Json], place: Place) -> None:
                 (f"不允许的关键字 {keyword}", f"keyword {keyword} is not allowed"),
                 (f"可用: {listed}", f"allowed: {listed}"),
             )
+        if not _KEYWORDS[keyword](value):
+            mistake(
+                place.at(keyword),
+                ("关键字的值不合规定", "the keyword has another value than is allowed"),
+                (
+                    "对象用 false 封闭; 代码与类型用字符串; 上下限用整数",
+                    "false closes objects; codes are strings; bounds are integers",
+                ),
+            )
+
+
+def _required_there(schema: Mapping[str, Json], place: Place) -> None:
+    missing = [name for name in schema.get("required", ()) if name not in schema.get("properties", {})]
+    if missing:
+        mistake(
+            place.at("required"),
+            (f"{missing[0]} 不在 properties 中", f"{missing[0]} is not among the properties"),
+            ("请在 properties 中加上它, 或从 required 删除", "add it to properties, or remove it from required"),
+        )
 
 
 def _types(schema: Mapping[str, Json]) -> frozenset[str]:
@@ -105,26 +169,38 @@ def _fill(keyword: str) -> tuple[str, str]:
     return _REMEDY_BOUND[0].format(keyword), _REMEDY_BOUND[1].format(keyword)
 
 
-def _inside(schema: Mapping[str, Json], place: Place) -> None:
-    reference = schema.get("$ref", "#/$defs/")
-    if not isinstance(reference, str) or not reference.startswith("#/$defs/"):
+def _inside(schema: Mapping[str, Json], definitions: Mapping[str, Json], place: Place) -> None:
+    if "$ref" not in schema:
+        return
+    reference = schema["$ref"]
+    if not reference.startswith("#/$defs/") or reference[8:] not in definitions:
         mistake(
-            place.at("$ref"), ("引用了外部 Schema", "the reference leaves the schema"), ('"#/$defs/…"', '"#/$defs/…"')
+            place.at("$ref"),
+            ("引用不在本 Schema 的 $defs 中", "the reference does not lead to this schema's $defs"),
+            ('"#/$defs/…"', '"#/$defs/…"'),
         )
 
 
 def _linear(schema: Mapping[str, Json], place: Place) -> None:
     pattern = schema.get("pattern", "")
     try:
-        good = isinstance(pattern, str) and _NOT_LINEAR.search(pattern) is None and bool(re.compile(pattern))
+        good = _plain(pattern) and bool(re.compile(pattern))
     except re.error:
         good = False
     if not good:
         mistake(
             place.at("pattern"),
-            ("正则表达式无效, 或含环视、反向引用", "not a pattern, or one with look-around or back-references"),
+            (
+                "正则表达式无效, 或含环视、反向引用、\\d 之类",
+                "no pattern, or with look-around, back-references, or \\d and such",
+            ),
             ("请改写为普通正则, 例如 ^[0-9]{9}$", "write a plain one, such as ^[0-9]{9}$"),
         )
+
+
+def _plain(pattern: str) -> bool:
+    small = len(pattern) <= MAX_PATTERN and sum(map(int, _COUNTS.findall(pattern))) <= MAX_REPEATS
+    return small and _PLAIN.fullmatch(pattern) is not None
 
 
 def _names_free(schema: Mapping[str, Json], place: Place) -> None:
@@ -147,9 +223,9 @@ def _asserted_format(schema: Mapping[str, Json], place: Place) -> None:
 _RULES: tuple[Callable[[Mapping[str, Json], Place], None], ...] = (
     _known_keywords,
     _known_types,
+    _required_there,
     _closed,
     _bounded,
-    _inside,
     _linear,
     _names_free,
     _asserted_format,

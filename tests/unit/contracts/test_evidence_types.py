@@ -101,7 +101,26 @@ MISTAKES: tuple[tuple[Change, str, str], ...] = (
     (lambda _, s: s.pop("$schema"), "dog.toml: schema", "2020-12"),
     (lambda _, s: s.update(type="array"), "dog.toml: schema", "2020-12"),
     (lambda _, s: s.pop("properties"), "dog.toml: schema.properties", "missing"),
-    (lambda _, s: s.update(additionalProperties=True), "dog.toml: schema", "open"),
+    (lambda _, s: s.update(additionalProperties=True), "dog.toml: schema.additionalProperties", "false closes"),
+    (lambda _, s: s.update(required=["number", "colour"]), "dog.toml: schema.required", "colour is not among"),
+    (
+        lambda _, s: s.update({"$defs": {"x": {"$ref": "#/$defs/x"}}}),
+        "dog.toml: schema.$defs.x.$ref",
+        "does not lead",
+    ),
+    (lambda _, s: s.update({"$id": "https://example.org/x"}), "dog.toml: schema", "$id is not allowed"),
+    (lambda _, s: s.update({"$defs": []}), "dog.toml: schema.$defs", "an object"),
+    (lambda _, s: own(s, "chips", {"$ref": "#/$defs/none"}), "dog.toml: schema.properties.chips.$ref", "not lead"),
+    (
+        lambda _, s: own(s, "chips", {"type": "string", "maxLength": "9"}),
+        "dog.toml: schema.properties.chips.maxLength",
+        "another value",
+    ),
+    (
+        lambda _, s: own(s, "chips", {"type": "string", "maxLength": 9, "pattern": r"^\d+$"}),
+        "dog.toml: schema.properties.chips.pattern",
+        "no pattern",
+    ),
     (lambda _, s: s.pop("additionalProperties"), "dog.toml: schema", "open"),
     (lambda _, s: own(s, "status", {"type": "string", "maxLength": 3}), "dog.toml: schema.properties.status", "model"),
     (lambda _, s: own(s, "holders", {"type": "boolean"}), "dog.toml: schema.properties.holders", "model"),
@@ -124,7 +143,7 @@ MISTAKES: tuple[tuple[Change, str, str], ...] = (
     (
         lambda _, s: own(s, "chips", {"$ref": "https://example.org/x"}),
         "dog.toml: schema.properties.chips.$ref",
-        "leaves the schema",
+        "does not lead",
     ),
     (
         lambda _, s: own(s, "chips", {"type": "string", "maxLength": 9, "pattern": r"^(?=a)(b)\1$"}),
@@ -134,7 +153,7 @@ MISTAKES: tuple[tuple[Change, str, str], ...] = (
     (
         lambda _, s: own(s, "chips", {"type": "string", "maxLength": 9, "pattern": "("}),
         "dog.toml: schema.properties.chips.pattern",
-        "not a pattern",
+        "no pattern",
     ),
     (lambda _, s: own(s, "_sd", {"type": "boolean"}), "dog.toml: schema", "_sd is reserved"),
     (lambda _, s: own(s, "...", {"type": "boolean"}), "dog.toml: schema", "... is reserved"),
