@@ -54,6 +54,11 @@ class Authenticator:
         self.throttle = Throttle() if throttle is None else throttle
         self._known: Known | None = None
 
+    @property
+    def accepts_from(self) -> int:
+        """Unix ms: what clients sign before is refused, so a server begins to listen then, not earlier."""
+        return self._memory.accepts_from
+
     def authenticate(self, request: Request, registry: Snapshot, now: int) -> Caller | Refused:
         """Who sent `request`, under `registry`, at `now` (Unix ms)."""
         scheme = ""
