@@ -47,11 +47,16 @@ def _read(hint: Any, data: Json, at: str) -> Any:
         return tuple(_read(item, value, f"{at}/{i}") for i, value in enumerate(_expect(data, list, at)))
     if origin in (dict, Mapping):
         item = get_args(hint)[1]
-        return {key: _read(item, value, f"{at}/{key}") for key, value in _expect(data, dict, at).items()}
+        return {key: _read(item, value, f"{at}/{_escaped(key)}") for key, value in _expect(data, dict, at).items()}
     if origin in (Union, types.UnionType):
         options = [option for option in get_args(hint) if option is not types.NoneType]
         return None if data is None else _read(options[0], data, at)
     return data if hint is Any else _expect(data, hint, at)
+
+
+def _escaped(name: str) -> str:
+    """A reference token (RFC 6901 §3)."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _expect(data: Json, kind: type, at: str) -> Any:
@@ -71,7 +76,7 @@ def _dataclass(cls: Any, data: Json, at: str) -> Any:
     members = _expect(data, dict, at)
     hints, required = _shape(cls)
     if unknown := members.keys() - hints.keys():
-        raise Fault("part_invalid", f"{at}/{min(unknown)}", "unknown name")
+        raise Fault("part_invalid", f"{at}/{_escaped(min(unknown))}", "unknown name")
     if missing := required - members.keys():
         raise Fault("part_invalid", f"{at}/{min(missing)}", "missing")
     return cls(**{name: _read(hints[name], value, f"{at}/{name}") for name, value in members.items()})
