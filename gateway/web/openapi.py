@@ -89,9 +89,7 @@ _TOKEN: Mapping[str, Any] = {
                         "properties": {
                             "grant_type": {"const": "client_credentials"},
                             "client_id": {"type": "string"},
-                            "client_assertion_type": {
-                                "const": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-                            },
+                            "client_assertion_type": {"const": ASSERTION_TYPE},
                             "client_assertion": {"type": "string", "description": "private_key_jwt (RFC 7523)"},
                             "resource": {"type": "string"},
                         },
