@@ -5,7 +5,7 @@
 2. Objects are closed, strings and arrays bounded: nothing unforeseen and nothing endless passes.
 3. Types are string, integer, boolean, array, object, and null beside another; never number.
 4. References lead to the schema's own `$defs`, which refer no further. Patterns are what all dialects read alike, in
-   linear time: no look-around, no back-reference, no escapes but of punctuation (`[0-9]`, not `\\d`), no counted groups.
+   linear time: no look-around, no back-reference, escapes of punctuation only (`[0-9]`, not `\\d`), no counted groups.
 5. No property is called `_sd` or `...`: RFC 9901 §4.1 keeps these names.
 6. `format` is one that is asserted: an identifier format or `date`.
 """
