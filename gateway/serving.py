@@ -43,7 +43,10 @@ def serve(config_path: Path) -> None:
         serving = _serve_config(node, config_path)
         log = _open_log(node, serving)
         try:
-            run_serve(serve_parts(node, serving, log), stop)
+            parts = serve_parts(node, serving, log)
+            # Proofs from before the start are refused and `iat` has whole seconds only: take no question before then.
+            stop.wait((parts.authenticator.accepts_from - now_ms()) / 1000)
+            run_serve(parts, stop)
         finally:
             if log.alive:
                 log.close()
