@@ -3,6 +3,8 @@
 import asyncio
 import errno
 import os
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +28,14 @@ EAGER = Limits(publish_seconds=0.0)
 
 def settings(directory: Path, head_dir: Path | None = None, limits: Limits = EAGER) -> LogSettings:
     return LogSettings(directory, ORIGIN, SIGNING, AUDITOR.public_key(), head_dir, limits)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Until a thread got there; fails after 20 seconds."""
+    tick, deadline = threading.Event(), time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to it"
+        tick.wait(0.002)
 
 
 def no_fatal(error: BaseException) -> None:
@@ -160,9 +170,9 @@ class ForgetfulDisk(FailingDisk):
         for undo in reversed(self._pending):
             undo.act()
 
-    def restarted(self) -> "ForgetfulDisk":
+    def restarted(self, fail_at: int) -> "ForgetfulDisk":
         """The same disk under a new process: nothing was lost yet, and nothing more is durable."""
-        return ForgetfulDisk(-1, self._pending, self._synced)
+        return ForgetfulDisk(fail_at, self._pending, self._synced)
 
     def _remember(self, path: Path) -> None:
         content = path.read_bytes()[: self._synced.get(path)] if path.exists() else None
@@ -195,11 +205,13 @@ class Outcome:
     published: int = 0
 
 
-def run_with(disk: Disk, directory: Path, limits: Limits, groups: tuple[int, ...]) -> Outcome:
+def run_with(
+    disk: Disk, directory: Path, limits: Limits, groups: tuple[int, ...], head_dir: Path | None = None
+) -> Outcome:
     """Open, append in groups, close, on a disk that may fail at any point."""
     outcome = Outcome()
     try:
-        log = AuditLog.open(settings(directory, limits=limits), outcome.fatal.append, disk)
+        log = AuditLog.open(settings(directory, head_dir, limits), outcome.fatal.append, disk)
     except OSError:
         return outcome
     outcome.opened = True
