@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from audit.notes import NoteKey
 from audit.receipts import Known, Level, Receipt, check_record, parse_proof, parse_receipt, verify_proof
 from audit.record import opening_text
-from contracts.encoding import Json, b64url_decode
+from contracts.encoding import Json
 from contracts.errors import Fault
 from contracts.text import Text
 from gateway.client import TokenClient
@@ -142,11 +143,10 @@ def visit(one: Visit, client: TokenClient) -> Answered:
 def verify(answered: Answered, client: TokenClient, log: NoteKey) -> Level | Fault:
     """Check the receipt as a stranger would: the record against what was asked and received, then its proof."""
     receipt = answered.receipt
-    slot = receipt.log.rpartition("/")[2]
-    status, _, form = client.get(f"/v1/receipts/{slot}/{receipt.index}")
+    status, _, form = client.get(f"/v1/receipts/{quote(receipt.log, safe='')}/{receipt.index}")
     if status != 200:
         return Fault("receipt_malformed", detail=f"status {status}")
-    wrong = check_record(receipt, b64url_decode(form["record"].encode()), known(answered))
+    wrong = check_record(receipt, form["record"].encode(), known(answered))
     if wrong is not None:
         return wrong
     if form.get("proof") is None:
