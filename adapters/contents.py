@@ -8,10 +8,10 @@ Each part is preceded by its length: no two different inputs look alike.
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
-from contracts.encoding import Json, b64url_encode, canonical
+from contracts.encoding import b64url_encode
 from contracts.streams import Stream
 
 _RECORD_SIZE = 24
@@ -28,10 +28,10 @@ def record_names(secret: bytes, stream: Stream) -> Callable[[tuple[str, ...]], s
     return name
 
 
-def digest(secret: bytes, vct: str, document: Mapping[str, Json]) -> bytes:
-    """The keyed digest of a document's content (32 bytes)."""
-    return hmac.digest(secret, _framed((b"content", vct.encode(), canonical(document))), sha256)
+def digest(secret: bytes, vct: str, document: bytes) -> bytes:
+    """The keyed digest of a document's canonical bytes (32 bytes)."""
+    return hmac.digest(secret, _framed((b"content", vct.encode(), document)), sha256)
 
 
-def _framed(parts: "tuple[bytes, ...] | list[bytes]") -> bytes:
+def _framed(parts: Sequence[bytes]) -> bytes:
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)

@@ -98,12 +98,15 @@ def apply(mapping: Prepared, row: Row, name_record: KeyName) -> Document | RowFa
 def _record(mapping: Prepared, row: Row, name_record: KeyName) -> str | None:
     # In the normal form of identifiers, so that a small x or a full-width digit makes no other record.
     values = tuple(normalise("", clean(row.cells.get(column, ""))) for column in mapping.key)
-    if not all(values):
-        return None
+    return name_record(values) if all(values) and _is_text(values) else None
+
+
+def _is_text(values: tuple[str, ...]) -> bool:
     try:
-        return name_record(values)
-    except UnicodeEncodeError:  # bytes that are no text
-        return None
+        "".join(values).encode()
+    except UnicodeEncodeError:  # the reader's mark for bytes that are no text
+        return False
+    return True
 
 
 def _body(mapping: Prepared, cells: Cells) -> dict[str, Json]:

@@ -55,7 +55,7 @@ class Previous:
 class Plan:
     """What to publish. `faults` includes those found here; `kept` live records stay although their row was refused.
 
-    `withheld`: live records that are gone from the source, but stay because a key could not be read (rule 4).
+    `unreadable`: rows whose key could not be read; then `withheld` records that are gone stay as they are (rule 4).
     """
 
     puts: tuple[Candidate, ...]
@@ -65,7 +65,8 @@ class Plan:
     modified: int
     unchanged: int
     kept: int
-    withheld: int
+    withheld: int = 0
+    unreadable: int = 0
 
     @property
     def size(self) -> int:
@@ -133,10 +134,9 @@ def _compare(previous: Previous, good: Sequence[Candidate], refused: Iterable[Ro
     present = {one.document.record for one in good}
     kept = {fault.record for fault in refused if fault.record in live} - present
     gone = tuple(record for record in live if record not in present and record not in kept) if complete else ()
-    made = Plan(puts, gone, refused, added, len(puts) - added, len(good) - len(puts), len(kept), 0)
-    if any(_unreadable(fault, live) for fault in refused):
-        return replace(made, withdrawals=(), withheld=len(gone))
-    return made
+    made = Plan(puts, gone, refused, added, len(puts) - added, len(good) - len(puts), len(kept))
+    unreadable = sum(_unreadable(fault, live) for fault in refused)
+    return replace(made, withdrawals=(), withheld=len(gone), unreadable=unreadable) if unreadable else made
 
 
 def _unreadable(fault: RowFault, live: Mapping[str, bytes]) -> bool:

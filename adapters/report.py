@@ -31,9 +31,9 @@ _COUNTS = Text(
 _FAULT = Text("  {file} 第 {line} 行 {column}:{reason}", "  {file}, row at line {line}, {column}: {reason}")
 _MORE = Text("  其余 {count} 行见 {path}", "  {count} more in {path}")
 _WITHHELD = Text(
-    "  注意:有行的主键无法读取,本次不撤回任何记录(本应撤回 {count} 条)。请先改正这些行。",
-    "  NOTE: the key of a row cannot be read, so this run withdraws nothing ({count} records would have been). "
-    "Correct those rows first.",
+    "  注意:{rows} 行的主键无法读取,本次不撤回任何记录(源中已没有的 {count} 条予以保留)。请先改正这些行。",
+    "  NOTE: the key of {rows} rows cannot be read, so this run withdraws nothing: {count} records that are gone from "
+    "the source stay. Correct those rows first.",
 )
 _UNSENT = Text(
     "  消息日志暂不可用:{count} 条已存入发件箱,下次运行时发送。",
@@ -103,8 +103,8 @@ class StreamReport:
             return
         yield self._count_line(self.plan)
         yield from self._fault_lines()
-        if self.plan.withheld or self._key_lost():
-            yield _WITHHELD.fill(count=self.plan.withheld)
+        if self.plan.withheld:
+            yield _WITHHELD.fill(rows=self.plan.unreadable, count=self.plan.withheld)
         if self.unsent:
             yield _UNSENT.fill(count=self.unsent)
         yield from self._brake_lines(config)
@@ -131,9 +131,6 @@ class StreamReport:
         if len(self.faults) > SHOWN:
             yield _MORE.fill(count=len(self.faults) - SHOWN, path=self.report_file)
 
-    def _key_lost(self) -> bool:
-        return self.state == PUBLISHED and any(fault.record is None for fault in self.faults)
-
     def _brake_lines(self, config: str) -> Iterator[Text]:
         if self.state != BRAKED:
             return
@@ -154,6 +151,7 @@ def _planned(plan: Plan | None) -> dict[str, Json]:
         "withdrawn": len(plan.withdrawals),
         "kept": plan.kept,
         "withheld": plan.withheld,
+        "unreadable": plan.unreadable,
     }
 
 

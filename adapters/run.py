@@ -40,6 +40,7 @@ T = TypeVar("T")
 BATCH = 1000  # entries in one write to the log
 STEP = 500  # rows between two steps of a progress bar
 HEADERS = (("content-type", b"application/jose"),)
+MAX_DOCUMENT = 64 * 1024  # bytes of canonical JSON: sealed, it stays below `messages.MAX_MESSAGE`
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 0.05, 2.0
 _RANDOM_CHUNK = 1024
 
@@ -154,7 +155,10 @@ def _reader(config: StreamConfig, outbox: Outbox) -> Callable[[Row], Candidate |
         outcome = apply(mapping, row, names)
         if isinstance(outcome, RowFault):
             return outcome
-        return Candidate(outcome, contents.digest(secret, vct, outcome.body))
+        body = canonical(outcome.body)
+        if len(body) > MAX_DOCUMENT:
+            return RowFault(row.file, row.line, "", "row_too_long", record=outcome.record)
+        return Candidate(outcome, contents.digest(secret, vct, body))
 
     return read
 

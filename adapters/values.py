@@ -68,14 +68,14 @@ def read_date(cell: str) -> str:
 
 
 def read_instant(cell: str, offset: timedelta) -> int:
-    """Unix seconds of a date or a date with time (`2021/3/5 14:02:00`), a local time at `offset` from UTC."""
+    """Unix seconds, never below 0, of a date with or without time (`2021/3/5 14:02:00`), local at `offset` from UTC."""
     found = _MOMENT.fullmatch(clean(cell))
     if found is None:
         raise CellFault("row_date_invalid")
     day = date.fromisoformat(read_date(found["day"]))
     try:
         clock = time(int(found["h"] or 0), int(found["m"] or 0), int(found["s"] or 0), tzinfo=timezone(offset))
-        return int(datetime.combine(day, clock).timestamp())
+        return max(0, int(datetime.combine(day, clock).timestamp()))
     except (ValueError, OverflowError):
         raise CellFault("row_date_invalid") from None
 
