@@ -36,7 +36,7 @@ def summary(outcome: Outcome) -> Iterator[Text]:
 def next_steps(layout: Layout) -> Iterator[Text]:
     """Commands to paste into another terminal."""
     audit, gate = shlex.quote(command("oncegate-audit")), shlex.quote(command("oncegate"))
-    log, vkey = shlex.quote(str(layout.audit_dir)), shlex.quote(str(layout.vkey))
+    log, vkey = shlex.quote(str(layout.audit_dir)), shlex.quote(layout.vkey.read_text("ascii").strip())
     auditor = shlex.quote(str(layout.private("auditor")))
     config = shlex.quote(str(layout.node_config))
     rows = (
