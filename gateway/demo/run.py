@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,8 @@ def play(directory: Path, tell: Tell, serve_on: Callable[[Outcome, Layout], None
 
 def _set_up(directory: Path, tell: Tell, stack: ExitStack) -> Scene:
     layout = prepare(directory)
-    planted = generate(layout.root / "departments", SEED)
+    today = datetime.fromtimestamp(now_ms() / 1000, UTC).date()  # what is valid and what has lapsed is as of today
+    planted = generate(layout.root / "departments", SEED, today=today)
     departments.write_configurations(layout)
     root = keys.load_public_key(layout.public("registry-root"), "EdDSA")
     publish(layout.registry, root, open_transport(load(layout.node_config).log))
