@@ -4,12 +4,15 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from contracts import catalogue, envelope, feeds, messages
 from contracts.algorithms import SigningKey
 from contracts.errors import Fault
 from contracts.evidence_types import EvidenceType
 from contracts.feeds import LiveRecord, Statement
-from contracts.hpke import UnwrapKey
+from contracts.hpke import DEFAULT_KEM, UnwrapKey
 from contracts.messages import PUT, Change
 from contracts.registry import Adapter, AdapterKey, Snapshot, Zone, ZoneKey
 from contracts.registry.snapshot import Contents
@@ -27,11 +30,15 @@ def type_of(type_id: str = "cn.business-licence") -> EvidenceType:
 
 TYPE = type_of()
 STREAM = Stream("market", "market-1", TYPE.id)
-ADAPTER_KEY = SigningKey.generate("ES256")
-OTHER_KEY = SigningKey.generate("ES256")
-STRANGER_KEY = SigningKey.generate("ES256")
-NODE_KEY = SigningKey.generate("ES256")
-ZONE_KEY = UnwrapKey.generate()
+
+
+def key_of(number: int) -> SigningKey:
+    """The same keys in every process."""
+    return SigningKey.of("ES256", ec.derive_private_key(number, ec.SECP256R1()))
+
+
+ADAPTER_KEY, OTHER_KEY, STRANGER_KEY, NODE_KEY = (key_of(number) for number in (11, 12, 13, 14))
+ZONE_KEY = UnwrapKey(DEFAULT_KEM, X25519PrivateKey.from_private_bytes(hashlib.sha256(b"zone").digest()))
 FEED_KEY = envelope.feed_key(STREAM, ZONE_KEY.public, hashlib.sha256(b"feed").digest())
 SUITE = ADAPTER_KEY.suite
 
