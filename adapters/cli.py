@@ -7,6 +7,7 @@ With several streams the worst one counts: 2, then 4, then 3.
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -106,14 +107,15 @@ def _run_once(path: Path, json: bool, full: bool, only: "StreamConfig | None" = 
 
     config = load(path)
     with ExitStack() as stack:
-        effects = _effects(config, stack, 30.0)
+        advance = stack.enter_context(progress(Text("处理中", "Working"), None))
+        effects = replace(_effects(config, stack), advance=advance)
         chosen = config.streams if only is None else (only,)
         reports = [run_stream(config, stream, effects, full) for stream in chosen]
     _tell(path, config, reports, json)
     return _exit_code(reports)
 
 
-def _effects(config: "AdapterConfig", stack: ExitStack, patience_s: float) -> "Effects":
+def _effects(config: "AdapterConfig", stack: ExitStack) -> "Effects":
     from adapters.outbox import Lock, Outbox
     from adapters.run import Effects
 
@@ -125,8 +127,7 @@ def _effects(config: "AdapterConfig", stack: ExitStack, patience_s: float) -> "E
             for stream in config.streams:
                 admin.create_topic(stream.stream.topic)
     writer = stack.enter_context(config.transport.writer())
-    advance = stack.enter_context(progress(Text("处理中", "Working"), None))
-    return Effects(outbox, writer, advance=advance, patience_s=patience_s)
+    return Effects(outbox, writer)
 
 
 def _watch(path: Path, json: bool, every_s: float) -> int:
@@ -135,7 +136,7 @@ def _watch(path: Path, json: bool, every_s: float) -> int:
 
     config = load(path)
     with ExitStack() as stack:
-        effects = _effects(config, stack, 5.0)
+        effects = _effects(config, stack)
         stack.enter_context(stopping(effects.stop))
         watch(config, effects, every_s, lambda report: _tell(path, config, [report], json))
     return EXIT_OK

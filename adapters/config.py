@@ -29,7 +29,7 @@ A department needs no registry: it knows its own key, the type, and the public k
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -38,6 +38,7 @@ from typing import TypeVar
 from adapters.mapping import Prepared
 from adapters.mapping_table import prepare
 from adapters.plan import Limits
+from adapters.rows import Row
 from adapters.sources import Source, open_source
 from contracts import catalogue
 from contracts.algorithms import SUITES, SigningKey
@@ -81,11 +82,13 @@ class StreamConfig:
     def evidence_type(self) -> EvidenceType:
         return self.mapping.evidence_type
 
-    def check_header(self) -> None:
-        """Refuse a source without a column that the mapping needs; raises `UserError`. No line: no header."""
-        header = self.source.header()
+    def rows(self) -> Iterator[Row]:
+        """Every row of the source; raises `UserError`, also if the source lacks a column that the mapping needs."""
+        return self.source.rows(self._check_header)
+
+    def _check_header(self, header: tuple[str, ...]) -> None:
         missing = [column for column in self.mapping.columns if column not in header]
-        if header and missing:
+        if missing:
             what = _MISSING_COLUMNS.fill(missing="、".join(missing))
             raise UserError(what, self.where, _COLUMNS.fill(known=", ".join(header)))
 

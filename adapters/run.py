@@ -130,12 +130,11 @@ def _append(
 
 def _plan(config: StreamConfig, state: StreamState, outbox: Outbox, advance: Advance) -> tuple[int, Plan | Brake]:
     """How many rows were read, and what is to be published."""
-    config.check_header()
     read = _reader(config, outbox)
     candidates: list[Candidate] = []
     faults: list[RowFault] = []
     rows = 0
-    for outcome in map(read, _counted(config.source.rows(), advance)):
+    for outcome in map(read, _counted(config.rows(), advance)):
         rows += 1
         if isinstance(outcome, Candidate):
             candidates.append(outcome)

@@ -1,7 +1,8 @@
 """Where rows come from. A new kind of source is one file here and one row in `SOURCES`.
 
-A source promises: `header()` names the columns, and `rows()` yields every row once, in a stable order, with what is
-wrong with it. Nothing is skipped silently. `stamp()` changes when the source may have changed.
+A source promises: `rows(check)` shows `check` the column names before the first row, and yields every row once, in a
+stable order, with what is wrong with it; nothing is skipped silently. `stamp()` changes when the source may have
+changed.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.rows import Row
-from adapters.sources.csv import CsvFile
+from adapters.sources.csv import CheckHeader, CsvFile
 from adapters.sources.encodings import ENCODINGS
 from contracts.edge.config import Section
 from contracts.errors import UserError
@@ -17,7 +18,6 @@ from contracts.text import Text
 
 _NO_FILES = Text("没有匹配的源文件", "No source file matches")
 _ONE_CHARACTER = Text("delimiter 应为一个字符", "delimiter must be one character")
-_MANY_HEADERS = Text("各源文件的表头不一致", "The source files have different headers")
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -36,16 +36,10 @@ class CsvSource:
         paths = [path for pattern in self.patterns for path in self._matching(pattern)]
         return tuple(CsvFile(path, self.delimiter, self.encoding, self.columns) for path in dict.fromkeys(paths))
 
-    def header(self) -> tuple[str, ...]:
-        """The columns; raises `UserError` if files differ."""
-        found = {names for file in self.files() if (names := file.header())}
-        if len(found) > 1:
-            raise UserError(_MANY_HEADERS, self.where, Text("请统一导出格式。", "Export them alike."))
-        return found.pop() if found else ()
-
-    def rows(self) -> Iterator[Row]:
+    def rows(self, check: CheckHeader) -> Iterator[Row]:
+        """Every row of every file. `check` sees the header of each file that has one; raises `UserError`."""
         for file in self.files():
-            yield from file.rows()
+            yield from file.rows(check)
 
     def stamp(self) -> Stamp:
         """Path, size and time of change (ns) of each file."""

@@ -10,7 +10,7 @@
 """
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +24,13 @@ from contracts.text import Text
 
 MAX_LINE = 1 << 20
 TOO_LONG = "\udfff"  # stands for a line that was skipped; no decoded text has it
+
+CheckHeader = Callable[[tuple[str, ...]], None]  # raises `UserError`
+
+
+def _any(_: tuple[str, ...]) -> None:
+    """Every header will do."""
+
 
 _NAMES_TWICE = Text("表头中列名 {name} 重复", "The column {name} is in the header twice")
 _HEADER_BAD = Text("无法读取表头", "The header cannot be read")
@@ -39,14 +46,12 @@ class CsvFile:
     encoding: str = "auto"
     columns: tuple[str, ...] = ()
 
-    def header(self) -> tuple[str, ...]:
-        """The column names; empty for a file without a line. Raises `UserError`."""
-        return self._header(self._lines())
-
-    def rows(self) -> Iterator[Row]:
-        """Every row, broken ones included. Raises `UserError`."""
+    def rows(self, check: CheckHeader = _any) -> Iterator[Row]:
+        """Every row, broken ones included. `check` sees the header of this very reading. Raises `UserError`."""
         lines = self._lines()
         header = self._header(lines)
+        if header:
+            check(header)
         for cells in lines:
             yield _row(self.path.name, header, cells)
 
