@@ -5,8 +5,7 @@
    Tiles, bundles, opening rows and checkpoint follow behind (`publish`), from what is durable only.
 3. After any error of a write or a sync the log is dead: each waiter gets `Fault` `audit_unavailable`, now and later,
    and `on_fatal` is called once, from the thread that failed. The process must end; recovery decides what is durable.
-4. Opening starts with recovery (`recovery`), by the code of the live path. The last segment is copied to a new file
-   without its torn tail before anything else is written.
+4. Opening starts with recovery (`start`), by the code of the live path.
 5. A segment is closed after `segment_seconds` or `segment_bytes`, and removed when all of it is published.
 """
 
@@ -17,66 +16,25 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from urllib.parse import quote
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
-
-from audit.checkpoints import Checkpoint, open_note
-from audit.derive import Edge, commit
-from audit.disk import Disk, lock
-from audit.merkle import EMPTY_ROOT, Tree
-from audit.notes import NoteKey, NoteSigner
+from audit.checkpoints import Checkpoint
+from audit.derive import commit
+from audit.disk import Disk
+from audit.notes import NoteKey
 from audit.openings import MAX_ROWS, DayKey, new_day_key, seal
-from audit.publish import Press, Publisher
-from audit.reader import LogReader
-from audit.recovery import Segment, check_head, is_new, recover
-from audit.segments import SegmentWriter, resume
+from audit.publish import Publisher
+from audit.segments import SegmentWriter
+from audit.start import Limits, LogSettings, Start, prepare
 from audit.threads import guarded
 from audit.tiles import MAX_ENTRY
-from contracts.algorithms import SigningKey
-from contracts.errors import Corrupt, Fault, UserError
-from contracts.text import Text
+from contracts.errors import Fault
 
-_LOCKED = Text("该审计日志正由另一进程写入", "Another process is writing this audit log")
-_LOCKED_REMEDY = Text("每个日志只能有一个写入进程。", "A log has exactly one writer; give each process its own slot.")
-_NOT_ED25519 = Text("日志签名密钥必须是 Ed25519(EdDSA)", "A log is signed with an Ed25519 key (EdDSA)")
-_BAD_ORIGIN = Text(
-    "日志名称不能为空,也不能含空格或加号", "The origin of a log is not empty and has no space or plus sign"
-)
-_NO_HEAD_DIR = Text("head_dir 不是目录(存储未挂载?)", "head_dir is not a directory (is the storage mounted?)")
+__all__ = ["MAX_OPENING", "AuditLog", "Limits", "LogSettings"]
 
 MAX_OPENING = MAX_ENTRY - 256  # a row adds key id, IV and tag
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much at once, and how often. Times in seconds."""
-
-    batch: int = 1024  # entries in a frame
-    publish_seconds: float = 1.0
-    segment_bytes: int = 64 * 1024 * 1024
-    segment_seconds: float = 900.0
-    unpublished: int = 500_000  # entries held in memory before appends wait
-
-
-@dataclass(frozen=True, slots=True)
-class LogSettings:
-    """What a log is. `origin` names it; `auditor` is who may open its openings.
-
-    `head_dir`: a directory on other storage for the highest head; None leaves a rollback undetectable here.
-    """
-
-    directory: Path
-    origin: str
-    signing_key: SigningKey
-    auditor: X25519PublicKey
-    head_dir: Path | None = None
-    limits: Limits = Limits()
 
 
 _Waiter = asyncio.Future[int] | Future[int]
@@ -87,7 +45,7 @@ _Item = tuple[bytes, bytes, asyncio.AbstractEventLoop | None, _Waiter]
 class AuditLog:
     """An open log. `append` is for coroutines; everything else for any thread."""
 
-    def __init__(self, start: "_Start", on_fatal: Callable[[BaseException], None], clock: Callable[[], float]) -> None:
+    def __init__(self, start: Start, on_fatal: Callable[[BaseException], None], clock: Callable[[], float]) -> None:
         limits = start.settings.limits
         self.origin = start.settings.origin
         self._start = start
@@ -121,7 +79,7 @@ class AuditLog:
         `clock`: seconds since 1970, only for the day of the openings. Raises `UserError` when another writer has the
         log or the key cannot sign notes, `Corrupt` when the stored bytes do not add up, OSError when the disk fails.
         """
-        log = cls(_prepare(settings, disk or Disk()), on_fatal, clock)
+        log = cls(prepare(settings, disk or Disk()), on_fatal, clock)
         for segment in log._start.older:
             log._publisher.retire(segment)
         log._publisher.start()
@@ -168,7 +126,7 @@ class AuditLog:
     def entry(self, index: int) -> bytes:
         """A durable entry, published or not; raises `Fault` `entry_unknown`."""
         unpublished = self._publisher.entry(index)
-        return unpublished or self._start.reader.entry(index, self.published.size)
+        return self._start.reader.entry(index, self.published.size) if unpublished is None else unpublished
 
     def close(self) -> None:
         """Make durable what was appended before, publish it, and give up the lock. Blocks."""
@@ -310,93 +268,3 @@ def _set_refused(waiters: list[tuple[int, _Waiter]]) -> None:
     for _, waiter in waiters:
         if not waiter.done():
             waiter.set_exception(Fault("audit_unavailable"))
-
-
-# --- opening ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """What an open log begins with."""
-
-    settings: LogSettings
-    disk: Disk
-    lock: int
-    reader: LogReader
-    press: Press
-    tree: Tree
-    edge: Edge
-    published: Checkpoint
-    segment: SegmentWriter
-    older: list[Segment]
-
-
-def _prepare(settings: LogSettings, disk: Disk) -> _Start:
-    signer = _signer(settings)
-    head = _head_path(settings)
-    disk.sync_directories(disk.make_directories([settings.directory / "frames"]))
-    descriptor = lock(settings.directory / "lock")
-    if descriptor is None:
-        raise UserError(_LOCKED, str(settings.directory), _LOCKED_REMEDY)
-    try:
-        press = Press(disk, settings.directory, signer, head)
-        return _recover(settings, press, descriptor)
-    except BaseException:
-        os.close(descriptor)
-        raise
-
-
-def _recover(settings: LogSettings, press: Press, descriptor: int) -> _Start:
-    """Rule 4, in this order: know the outside head, read, make the frames durable again, then publish."""
-    disk, directory = press.disk, settings.directory
-    reader = LogReader(directory, press.signer.public)
-    known = _known_head(press)
-    if is_new(directory):
-        _begin(press, known)
-    published = _verified(reader.note(), press)
-    recovered = recover(reader, published)
-    if known is not None:
-        check_head(known, reader, published, recovered)
-    segment, older = resume(disk, directory, recovered)
-    edge = recovered.edge
-    if recovered.batches:
-        edge, published = press.publish(edge, recovered.batches)
-    return _Start(settings, disk, descriptor, reader, press, recovered.tree, edge, published, segment, older)
-
-
-def _begin(press: Press, known: Checkpoint | None) -> None:
-    if known is not None and known.size:
-        raise Corrupt(f"the log directory is empty, but {known.size} entries were published")
-    SegmentWriter(press.disk, press.directory, 0).finish()
-    press.disk.replace(press.directory / "vkey", press.signer.public.vkey.encode() + b"\n")
-    press.sign(Checkpoint(press.signer.public.name, 0, EMPTY_ROOT))
-
-
-def _known_head(press: Press) -> Checkpoint | None:
-    if press.head is None or not press.head.exists():
-        return None
-    return _verified(press.head.read_bytes(), press)
-
-
-def _verified(note: bytes, press: Press) -> Checkpoint:
-    try:
-        return open_note(note, press.signer.public)[0]
-    except Fault as fault:
-        raise Corrupt(f"the checkpoint does not verify under this log's key: {fault.code}") from None
-
-
-def _signer(settings: LogSettings) -> NoteSigner:
-    if settings.signing_key.suite.alg != "EdDSA":
-        raise UserError(_NOT_ED25519, settings.origin)
-    try:
-        return NoteSigner.of(settings.origin, settings.signing_key.key)
-    except Fault:
-        raise UserError(_BAD_ORIGIN, settings.origin) from None
-
-
-def _head_path(settings: LogSettings) -> Path | None:
-    if settings.head_dir is None:
-        return None
-    if not settings.head_dir.is_dir():  # not created: storage that is not mounted would look like a fresh start
-        raise UserError(_NO_HEAD_DIR, str(settings.head_dir))
-    return settings.head_dir / f"{quote(settings.origin, safe='')}.checkpoint"

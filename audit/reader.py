@@ -10,6 +10,7 @@ from pathlib import Path
 
 from audit import checkpoints, merkle, notes
 from audit.derive import opening_path
+from audit.receipts import Proof
 from audit.tiles import WIDTH, Tile, split_entries, split_hashes
 from contracts.errors import Corrupt, Fault
 
@@ -98,6 +99,12 @@ class LogReader:
         if not 0 <= index < size:
             raise Fault("entry_unknown")
         return merkle.inclusion_proof(index, size, self.nodes(size))
+
+    def proof(self, index: int) -> Proof | None:
+        """The receipt's proof of an entry under the published head; None while that head does not cover it."""
+        note = self.note()
+        size = checkpoints.open_note(note, self.key)[0].size
+        return Proof(index, tuple(self.inclusion_proof(index, size)), note) if index < size else None
 
     def consistency_proof(self, old: int, new: int) -> list[bytes]:
         """Proof that the tree of `new` leaves extends that of `old`; raises `Fault` `entry_unknown`."""

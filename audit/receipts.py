@@ -20,7 +20,6 @@ from audit.record import commit_digest, digest_text, released_digest
 from contracts.encoding import Json, b64url_decode, b64url_encode, parse_object
 from contracts.errors import Fault
 
-MEDIA_TYPE = "text/plain; charset=utf-8"
 MAX_HASHES = 63
 
 _FIRST_LINE = "c2sp.org/tlog-proof@v1"

@@ -7,7 +7,7 @@
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from audit.merkle import HASH_SIZE
@@ -112,8 +112,3 @@ def split_hashes(data: bytes, count: int) -> list[bytes]:
     if len(data) != count * HASH_SIZE:
         raise Corrupt(f"a hash tile has {len(data)} bytes, not {count * HASH_SIZE}")
     return [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
-
-
-def join(items: Sequence[bytes]) -> bytes:
-    """Tile bytes of hashes, or of entries that are `prefixed` already."""
-    return b"".join(items)

@@ -17,6 +17,7 @@ from audit.log import AuditLog, Limits, LogSettings
 from audit.merkle import leaf_hash, verify_consistency, verify_inclusion
 from audit.openings import parse_key, unseal, unwrap
 from audit.reader import LogReader
+from audit.receipts import Level, Receipt, parse_proof, verify_proof
 from audit.verify import verify
 from contracts.algorithms import SigningKey
 from contracts.errors import Corrupt, Fault, UserError
@@ -74,6 +75,18 @@ def test_proofs_from_tiles_verify(tmp_path: Path) -> None:
     for old in (1, 255, 256, 301, 801):
         old_root = naive.mth([entry(index) for index in range(old)])
         assert verify_consistency(old, 801, reader.consistency_proof(old, 801), old_root, root)
+
+
+def test_a_receipts_proof_verifies_once_it_is_published(tmp_path: Path) -> None:
+    fill(tmp_path, 1, 300)
+    reader = LogReader(tmp_path, SIGNER.public)
+    proof = reader.proof(299)
+    assert proof is not None
+    receipt = Receipt(ORIGIN, 299, leaf_hash(entry(299)), b"s" * 16)
+    assert verify_proof(parse_proof(proof.encode()), receipt, SIGNER.public) is Level.PUBLISHED
+    assert reader.proof(301) is None
+    with pytest.raises(Fault, match="entry_unknown"):
+        reader.proof(-1)
 
 
 @pytest.mark.parametrize("index", [-1, 3, 10**9])

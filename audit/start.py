@@ -1,0 +1,149 @@
+"""Opening a log for writing: what it is, who may, and from where it goes on.
+
+1. An exclusive lock on the directory is taken first and held by whoever opened it.
+2. What is known outside (`head_dir`) is read before anything is written.
+3. Recovery reads the published head and the durable frames after it (`recovery`), and refuses what is older than, or
+   not the log of, the outside head.
+4. The last segment is copied to a new file without its torn tail, then what was not published yet is published.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+from audit.checkpoints import Checkpoint, open_note
+from audit.derive import Edge
+from audit.disk import Disk, lock
+from audit.merkle import EMPTY_ROOT, Tree
+from audit.notes import NoteSigner
+from audit.publish import Press
+from audit.reader import LogReader
+from audit.recovery import Segment, check_head, is_new, recover
+from audit.segments import SegmentWriter, resume
+from contracts.algorithms import SigningKey
+from contracts.errors import Corrupt, Fault, UserError
+from contracts.text import Text
+
+_LOCKED = Text("该审计日志正由另一进程写入", "Another process is writing this audit log")
+_LOCKED_REMEDY = Text("每个日志只能有一个写入进程。", "A log has exactly one writer; give each process its own slot.")
+_NOT_ED25519 = Text("日志签名密钥必须是 Ed25519(EdDSA)", "A log is signed with an Ed25519 key (EdDSA)")
+_BAD_ORIGIN = Text(
+    "日志名称不能为空,也不能含空格或加号", "The origin of a log is not empty and has no space or plus sign"
+)
+_NO_HEAD_DIR = Text("head_dir 不是目录(存储未挂载?)", "head_dir is not a directory (is the storage mounted?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much at once, and how often. Times in seconds."""
+
+    batch: int = 1024  # entries in a frame
+    publish_seconds: float = 1.0
+    segment_bytes: int = 64 * 1024 * 1024
+    segment_seconds: float = 900.0
+    unpublished: int = 500_000  # entries held in memory before appends wait
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """What a log is. `origin` names it; `auditor` is who may open its openings.
+
+    `head_dir`: a directory on other storage for the highest head; None leaves a rollback undetectable here.
+    """
+
+    directory: Path
+    origin: str
+    signing_key: SigningKey
+    auditor: X25519PublicKey
+    head_dir: Path | None = None
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What an open log begins with."""
+
+    settings: LogSettings
+    disk: Disk
+    lock: int
+    reader: LogReader
+    press: Press
+    tree: Tree
+    edge: Edge
+    published: Checkpoint
+    segment: SegmentWriter
+    older: list[Segment]
+
+
+def prepare(settings: LogSettings, disk: Disk) -> Start:
+    """Rules 1 to 4. Raises `UserError`, `Corrupt`, OSError; the lock is free again then."""
+    signer = _signer(settings)
+    head = _head_path(settings)
+    disk.sync_directories(disk.make_directories([settings.directory / "frames"]))
+    descriptor = lock(settings.directory / "lock")
+    if descriptor is None:
+        raise UserError(_LOCKED, str(settings.directory), _LOCKED_REMEDY)
+    try:
+        press = Press(disk, settings.directory, signer, head)
+        return _recover(settings, press, descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _recover(settings: LogSettings, press: Press, descriptor: int) -> Start:
+    disk, directory = press.disk, settings.directory
+    reader = LogReader(directory, press.signer.public)
+    known = _known_head(press)
+    if is_new(directory):
+        _begin(press, known)
+    published = _verified(reader.note(), press)
+    recovered = recover(reader, published)
+    if known is not None:
+        check_head(known, reader, published, recovered)
+    segment, older = resume(disk, directory, recovered)
+    edge = recovered.edge
+    if recovered.batches:
+        edge, published = press.publish(edge, recovered.batches)
+    return Start(settings, disk, descriptor, reader, press, recovered.tree, edge, published, segment, older)
+
+
+def _begin(press: Press, known: Checkpoint | None) -> None:
+    if known is not None and known.size:
+        raise Corrupt(f"the log directory is empty, but {known.size} entries were published")
+    SegmentWriter(press.disk, press.directory, 0).finish()
+    press.disk.replace(press.directory / "vkey", press.signer.public.vkey.encode() + b"\n")
+    press.sign(Checkpoint(press.signer.public.name, 0, EMPTY_ROOT))
+
+
+def _known_head(press: Press) -> Checkpoint | None:
+    if press.head is None or not press.head.exists():
+        return None
+    return _verified(press.head.read_bytes(), press)
+
+
+def _verified(note: bytes, press: Press) -> Checkpoint:
+    try:
+        return open_note(note, press.signer.public)[0]
+    except Fault as fault:
+        raise Corrupt(f"the checkpoint does not verify under this log's key: {fault.code}") from None
+
+
+def _signer(settings: LogSettings) -> NoteSigner:
+    if settings.signing_key.suite.alg != "EdDSA":
+        raise UserError(_NOT_ED25519, settings.origin)
+    try:
+        return NoteSigner.of(settings.origin, settings.signing_key.key)
+    except Fault:
+        raise UserError(_BAD_ORIGIN, settings.origin) from None
+
+
+def _head_path(settings: LogSettings) -> Path | None:
+    if settings.head_dir is None:
+        return None
+    if not settings.head_dir.is_dir():  # not created: storage that is not mounted would look like a fresh start
+        raise UserError(_NO_HEAD_DIR, str(settings.head_dir))
+    return settings.head_dir / f"{quote(settings.origin, safe='')}.checkpoint"
