@@ -53,7 +53,7 @@ def build_app(parts: ServeParts) -> web.Application:
             *tokens.routes(),
             web.get("/livez", health.livez),
             web.get("/readyz", health.readyz),
-            web.get("/metrics", lambda _: _metrics(metrics)),
+            web.get("/metrics", _exposition(metrics)),
             web.get(f"{PREFIX}/checkpoint", tiles.checkpoint),
             web.get(PREFIX + "/tile/{path:.+}", tiles.tile),
             *_documents(settings.base_url),
@@ -124,5 +124,8 @@ def _documents(base_url: str) -> Iterable[web.RouteDef]:
     return (web.get("/openapi.json", openapi_json), web.get("/docs", docs_html))
 
 
-async def _metrics(metrics: Metrics) -> web.Response:
-    return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+def _exposition(metrics: Metrics) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def exposition(_: web.Request) -> web.Response:
+        return web.Response(body=metrics.text(), headers={"Content-Type": CONTENT_TYPE})
+
+    return exposition

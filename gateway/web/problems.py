@@ -26,6 +26,7 @@ HTTP_CODES: Mapping[str, str] = {
 _STATUS_CODES: Mapping[int, str] = {404: "route_unknown", 405: "method_wrong", 413: "body_too_large"}
 HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
+    "Server": "oncegate",
     "X-Content-Type-Options": "nosniff",
 }
 

@@ -2,11 +2,12 @@
 
 import itertools
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,7 @@ def fill(store: Store) -> None:
     store.told(DRIVING)
 
 
-def parts_of(city: City, port: int) -> ServeParts:
+def parts_of(city: City, port: int, check_answers: bool = True) -> ServeParts:
     settings = Settings(city.base_url, "gov")
     memory = LocalReplay(0)
     authenticator = Authenticator(settings, memory)
@@ -236,14 +237,14 @@ def parts_of(city: City, port: int) -> ServeParts:
         listen=Listen("127.0.0.1", port, ServerTls(city.server.certificate, city.server.private_key)),
         clock=lambda: city.now(),
         rollback_detectable=False,
-        check_answers=True,
+        check_answers=check_answers,
     )
 
 
 @contextmanager
 def running(city: City) -> Iterator[City]:
     """Serve on a free port of loopback, in a thread, until the `with` ends."""
-    port = _free_port()
+    port = free_port()
     city.base_url = f"https://127.0.0.1:{port}"
     stop, ready = threading.Event(), threading.Event()
     thread = threading.Thread(target=run_serve, args=(parts_of(city, port), stop, lambda _: ready.set()))
@@ -258,13 +259,9 @@ def running(city: City) -> Iterator[City]:
             city.log.close()
 
 
-def _free_port() -> int:
-    import socket
-
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-__all__ = ["replace"]
