@@ -19,6 +19,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import apsw
@@ -46,6 +47,9 @@ from contracts.streams import Position, Stream
 from contracts.text import Text
 
 BUSY_MS = 30_000
+_CHUNK = 500  # messages held at a time while they are appended
+_PEND = "INSERT INTO pending (stream, key, value) VALUES (?, ?, ?)"
+_OWNER = "SELECT organisation, adapter, record_secret, content_secret FROM owner"
 _FIND_STREAM = "SELECT id, epoch, next_seq, next_at, full_at FROM streams WHERE type = ?"
 _FIND_RUN = """
 SELECT id, stream, at, state, plan, report FROM runs
@@ -133,11 +137,12 @@ class Outbox:
         return found == APPLICATION_ID and bool(self._db.execute("SELECT count(*) FROM sqlite_schema").get)
 
     def _claim(self, organisation: str, adapter: str) -> tuple[bytes, bytes]:
-        with self._writing():
-            row = next(iter(self._db.execute("SELECT * FROM owner")), None)
-            if row is None:
-                row = (organisation, adapter, secrets.token_bytes(32), secrets.token_bytes(32))
-                self._db.execute("INSERT INTO owner VALUES (?, ?, ?, ?)", row)
+        row = next(iter(self._db.execute(_OWNER)), None)  # a reader need not wait for the writer
+        if row is None:
+            made = (organisation, adapter, secrets.token_bytes(32), secrets.token_bytes(32))
+            with self._writing():
+                self._db.execute("INSERT INTO owner SELECT ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM owner)", made)
+                row = next(self._db.execute(_OWNER))
         if row[:2] != (organisation, adapter):
             raise UserError(_ANOTHER.fill(who=f"{row[0]}/{row[1]}"), "outbox", _OWN_FILE)
         return row[2], row[3]
@@ -198,7 +203,7 @@ class Outbox:
         with _errors(), self._writing():
             position = self._append_messages(state, sealed)
             key, value, next_at, full = statement(position, self._live(state))
-            self._pend(state, key, value)
+            self._db.execute(_PEND, (state.id, key, value))
             self._db.execute(
                 "UPDATE streams SET next_seq = ?, next_at = ?, full_at = iif(?, ?, full_at) WHERE id = ?",
                 (position.seq + 1, next_at, full, run[0], state.id),
@@ -208,19 +213,18 @@ class Outbox:
 
     def _append_messages(self, state: StreamState, sealed: Iterable[Sealed]) -> Position:
         seq = state.next_seq
-        for one in sealed:
-            if one.seq != seq:
-                raise ValueError(f"number {one.seq} is not the next one, {seq}")
-            self._db.execute(
+        source = iter(sealed)
+        while chunk := list(islice(source, _CHUNK)):
+            numbers = [one.seq for one in chunk]
+            if numbers != list(range(seq, seq + len(chunk))):
+                raise ValueError(f"{numbers[0]}…{numbers[-1]} are not the numbers from {seq} on")
+            self._db.executemany(
                 "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)",
-                (state.id, one.record, one.seq, one.digest, one.identity),
+                ((state.id, one.record, one.seq, one.digest, one.identity) for one in chunk),
             )
-            self._pend(state, one.record.encode(), one.value)
-            seq += 1
+            self._db.executemany(_PEND, ((state.id, one.record.encode(), one.value) for one in chunk))
+            seq += len(chunk)
         return Position(state.epoch, seq - 1)
-
-    def _pend(self, state: StreamState, key: bytes, value: bytes) -> None:
-        self._db.execute("INSERT INTO pending (stream, key, value) VALUES (?, ?, ?)", (state.id, key, value))
 
     def _live(self, state: StreamState) -> Iterator[LiveRecord]:
         query = "SELECT rec, seq, identity FROM records WHERE stream = ? AND digest IS NOT NULL"
