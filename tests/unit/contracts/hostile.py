@@ -2,6 +2,8 @@
 
 `SENDER` rows keep all rules about sender and stream and break one about content: they have to carry the claims, since
 even an invalid state supersedes the record's former one. All other rows must carry none.
+What takes a stream's history to refuse (an older number replayed, equivocation, another's log key) stands with the
+ingest decision: tests/unit/gateway/ingest/test_decide.py.
 """
 
 import hmac
