@@ -8,6 +8,7 @@
 """
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,7 +33,7 @@ _NOTHING = Known()
 class Rows(Protocol):
     """What a decision asks of the store (`gateway.store.writer.Writer`)."""
 
-    def known(self, stream_id: int, record: str) -> Stored | None: ...
+    def known(self, stream_id: int, records: Sequence[str]) -> dict[str, Stored]: ...
 
     def holder_of(self, stream_id: int, position: Position) -> str | None: ...
 
@@ -78,11 +79,18 @@ class Folding:
 
     def __init__(self, node: Node, registry: Snapshot, rows: Rows, counts: Counts) -> None:
         self._node, self._registry, self._rows, self._counts = node, registry, rows, counts
+        self._stored: dict[int, dict[str, Stored]] = {}
         self._changes: dict[tuple[int, str], Change] = {}
         self._numbers: dict[tuple[int, Position], str] = {}
         self._refusals: Counter[tuple[int, str]] = Counter()
         self._feeds: dict[int, Feed] = {}
         self._batch = Batch()
+
+    def expect(self, feed: Feed, records: Iterable[Record]) -> None:
+        """Look up at once what the store has of the records that come next: a log key is the record's id, else the
+        message is refused. To be called before `take`, for each stream."""
+        keys = {record.key.decode("utf-8", "replace") for record in records}
+        self._stored[feed.id] = self._rows.known(feed.id, list(keys))
 
     def batch(self) -> Batch:
         """What is to be written."""
@@ -127,7 +135,7 @@ class Folding:
         opened = messages.open_message(message, self._registry)
         claims = opened.claims
         stored, known = None, _NOTHING
-        if claims is not None and claims.stream == feed.stream:
+        if claims is not None and claims.record.encode() == record.key and claims.stream == feed.stream:
             stored, known = self._known(feed, claims.record, claims.position)
         outcome = decide(feed.state, known, Received(feed.stream, feed.home, record.key, message, opened))
         feed.state = outcome.state
@@ -166,7 +174,7 @@ class Folding:
         """The row in the file, and what decides (rule 2)."""
         change = self._changes.get((feed.id, record))
         if change is None:
-            stored = self._rows.known(feed.id, record)
+            stored = self._stored[feed.id].get(record)
             row = None if stored is None else stored.row
         else:
             stored, row = change.stored, change.write.row

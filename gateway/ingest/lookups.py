@@ -7,6 +7,7 @@ readable is found by nothing: it still counts in `rejected`, which every answer 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from contracts.disclosures import Disclosure, listed_digests, read_again
 from contracts.encoding import Json, b64url_encode
@@ -19,18 +20,24 @@ from gateway.store.rows import Lookups
 MAX_LOOKUPS = 256
 
 
+@lru_cache(maxsize=4096)
+def _key_formats(evidence_type: EvidenceType) -> dict[str, str]:
+    """Key field → its format, "" for none."""
+    return {name: evidence_type.key_format(name) for name in evidence_type.key_fields}
+
+
 def lookups_of(evidence_type: EvidenceType, visible: Mapping[str, Json], disclosures: Iterable[Disclosure]) -> Lookups:
     """(field, normalised value) of all that finds a document; a holder's field is `holder:<scheme>`."""
     found: list[tuple[str, str]] = []
-    key_fields = evidence_type.key_fields
+    formats = _key_formats(evidence_type)
     for _, name, value in disclosures:
         if name is None:
             if type(value) is dict and type(value.get("scheme")) is str and type(value.get("id")) is str:
                 found.append((f"holder:{value['scheme']}", normalise(value["scheme"], value["id"])))
-        elif name in key_fields and type(value) is str:
-            found.append((name, normalise(evidence_type.key_format(name), value)))
-    shown = (name for name in evidence_type.always if name in key_fields and type(visible.get(name)) is str)
-    found.extend((name, normalise(evidence_type.key_format(name), visible[name])) for name in shown)
+        elif name in formats and type(value) is str:
+            found.append((name, normalise(formats[name], value)))
+    shown = ((name, visible[name]) for name in formats if name in visible)
+    found.extend((name, normalise(formats[name], value)) for name, value in shown if type(value) is str)
     return tuple(found)
 
 

@@ -11,7 +11,7 @@
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -177,15 +177,21 @@ class Ingest:
 
     # --- batches (rule 2) ------------------------------------------------------------------------------------
 
-    def _fold(self, registry: Snapshot, records: Iterable[Record]) -> None:
-        folding = Folding(self._node, registry, self._store, self.counts)
-        for record in records:
+    def _fold(self, registry: Snapshot, records: Sequence[Record]) -> None:
+        folding = self._folding(registry, records)
+        for index, record in enumerate(records):
             feed = self._feeds[record.topic]
             if not folding.take(feed, record):
                 self._write(folding)
-                folding = Folding(self._node, registry, self._store, self.counts)
+                folding = self._folding(registry, records[index:])
                 folding.take(feed, record)
         self._write(folding)
+
+    def _folding(self, registry: Snapshot, records: Sequence[Record]) -> Folding:
+        folding = Folding(self._node, registry, self._store, self.counts)
+        for topic in {record.topic for record in records}:
+            folding.expect(self._feeds[topic], (record for record in records if record.topic == topic))
+        return folding
 
     def _write(self, folding: Folding) -> None:
         batch = folding.batch()

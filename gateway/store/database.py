@@ -28,6 +28,7 @@ FORMAT = 1
 PAGE_BYTES = 8192
 BUSY_MS = 10_000
 CHECKPOINT_PAGES = 4000
+CACHE_KIB = 64 * 1024  # the inner pages of the indexes over a million records
 
 _SCHEMA = f"""
 PRAGMA page_size = {PAGE_BYTES};
@@ -87,6 +88,12 @@ CREATE TABLE refusals (     -- how often, for people
 ) STRICT, WITHOUT ROWID;
 """
 
+_PRAGMAS = (
+    ("synchronous", "NORMAL"),
+    ("secure_delete", "ON"),
+    ("temp_store", "MEMORY"),
+    ("cache_size", -CACHE_KIB),
+)
 _REBUILD = Text("请将该文件移开并从日志重建。", "Move the file away and rebuild it from the log.")
 
 
@@ -139,7 +146,7 @@ def open_store(path: Path, kek: bytes) -> tuple[apsw.Connection, Sealer]:
     except BaseException:
         db.close()
         raise
-    for pragma, value in (("synchronous", "NORMAL"), ("secure_delete", "ON"), ("temp_store", "MEMORY")):
+    for pragma, value in _PRAGMAS:
         db.pragma(pragma, value)
     return db, sealer
 

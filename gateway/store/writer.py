@@ -7,12 +7,13 @@
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import apsw
+import orjson
 
 from contracts.algorithms import Suite
 from contracts.feeds import LiveRecord, bucket_digests
@@ -24,7 +25,10 @@ from gateway.store.sealing import place
 
 MAX_SUPERSEDED = 10_000
 
-_KNOWN = "SELECT id, epoch, seq, identity, condition, erased, tokens FROM records WHERE stream = ? AND rec = ?"
+_KNOWN = """
+SELECT rec, id, epoch, seq, identity, condition, erased, tokens FROM records
+WHERE stream = ? AND rec IN (SELECT value FROM json_each(?))
+"""
 _HOLDER = """
 SELECT identity FROM records WHERE stream = ?1 AND epoch = ?2 AND seq = ?3
 UNION ALL SELECT identity FROM superseded WHERE stream = ?1 AND epoch = ?2 AND seq = ?3
@@ -137,11 +141,14 @@ class Writer:
         number, following, state = next(found)
         return StreamRow(number, stream, following, StreamState.from_json(state))
 
-    def known(self, stream_id: int, record: str) -> Stored | None:
-        """The record's row."""
-        for number, epoch, seq, identity, condition, erased, tokens in self._db.execute(_KNOWN, (stream_id, record)):
-            return Stored(number, Row(Position(epoch, seq), identity, condition, erased != 0), tokens)
-        return None
+    def known(self, stream_id: int, records: Sequence[str]) -> dict[str, Stored]:
+        """The rows of these records, of those that have one. One query for a batch costs a third of many."""
+        return {
+            record: Stored(number, Row(Position(epoch, seq), identity, condition, erased != 0), tokens)
+            for record, number, epoch, seq, identity, condition, erased, tokens in self._db.execute(
+                _KNOWN, (stream_id, orjson.dumps(records).decode())
+            )
+        }
 
     def holder_of(self, stream_id: int, position: Position) -> str | None:
         """The identity of the message that had this number, if a record or one of the last numbers still says."""
@@ -195,6 +202,7 @@ class Writer:
         db.executemany("DELETE FROM contents WHERE record = ?", plan.emptied)
         db.executemany(_UPDATE, plan.updated)
         db.executemany(_INSERT, plan.inserted)
+        plan.found.sort()  # in the order of the index: neighbours share a page
         db.executemany("INSERT INTO blind VALUES (?, ?)", plan.found)
         db.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", plan.sealed)
 

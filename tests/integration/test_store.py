@@ -63,7 +63,9 @@ def rejected(record: str, seq: int, lookups: Lookups = HOLDER) -> Write:
 
 def put(writer: Writer, *writes: Write) -> int:
     number = writer.stream(STREAM).id
-    writer.apply(Batch([Change(number, STREAM, writer.known(number, one.record), one) for one in writes]))
+    writer.apply(
+        Batch([Change(number, STREAM, writer.known(number, [one.record]).get(one.record), one) for one in writes])
+    )
     return number
 
 
