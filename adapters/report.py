@@ -28,6 +28,12 @@ _COUNTS = Text(
     "  {rows_read} rows read: {published} published ({added} added, {modified} modified), {unchanged} unchanged, "
     "{refused} refused; {withdrawn} withdrawn",
 )
+_WOULD = Text(
+    "  读取 {rows_read} 行:将发布 {published}(新增 {added},修改 {modified}),未变 {unchanged},"
+    "拒绝 {refused};将撤回 {withdrawn}",
+    "  {rows_read} rows read: {published} would be published ({added} added, {modified} modified), "
+    "{unchanged} unchanged, {refused} refused; {withdrawn} would be withdrawn",
+)
 _FAULT = Text("  {file} 第 {line} 行 {column}:{reason}", "  {file}, row at line {line}, {column}: {reason}")
 _MORE = Text("  其余 {count} 行见 {path}", "  {count} more in {path}")
 _WITHHELD = Text(
@@ -110,7 +116,7 @@ class StreamReport:
         yield from self._brake_lines(config)
 
     def _count_line(self, plan: Plan) -> Text:
-        return _COUNTS.fill(
+        return (_COUNTS if self.state == PUBLISHED else _WOULD).fill(
             rows_read=self.rows_read,
             published=len(plan.puts),
             added=plan.added,
