@@ -47,7 +47,14 @@ __all__ = [
     "open_transport",
 ]
 
-_OPENERS: Mapping[str, Callable[[Section], Transport]] = {"embedded": open_embedded}
+
+def _open_kafka(section: Section) -> Transport:
+    from contracts.edge.transport.kafka import open_kafka  # half a second of imports that few processes need
+
+    return open_kafka(section)
+
+
+_OPENERS: Mapping[str, Callable[[Section], Transport]] = {"embedded": open_embedded, "kafka": _open_kafka}
 
 
 def open_transport(section: Section) -> Transport:

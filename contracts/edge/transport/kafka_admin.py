@@ -1,0 +1,152 @@
+"""Topics of a Kafka cluster: one partition each, with settings that lose nothing.
+
+1. Everything that matters is set at the topic, so that a cluster's defaults never decide: cleaning, lags, size,
+   who may lead, whose clock (the broker's: a writer's clock must not hold up cleaning).
+2. Replicas: three where there are brokers for it, and an acknowledged record is on two at least.
+3. A created topic is there for whoever asks any broker next; a deleted one is gone for them.
+4. Nothing is kept open between calls, unless the admin is used in a `with`: then one connection serves all of them.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Self
+
+from kafka import errors
+from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest
+
+from contracts.edge.transport.interface import (
+    COMPACTED,
+    Cleaning,
+    Compacted,
+    Expiring,
+    LogUnavailable,
+    TopicUnknown,
+    full_name,
+)
+from contracts.edge.transport.kafka_errors import code_error, translated
+from contracts.edge.transport.kafka_link import PATIENCE_S, Closing, Link
+
+MAX_BATCH_BYTES = 1_048_588  # Kafka's own default, written down: `MAX_RECORD_BYTES` with its framing fits
+REPLICAS = 3
+SEGMENTS_PER_RETENTION = 7  # a segment goes as a whole: an expired record stays a seventh longer at most
+
+
+def topic_settings(cleaning: Cleaning, replicas: int) -> Mapping[str, str]:
+    """A topic's settings by Kafka's names, for `oncegate topics` too."""
+    return {
+        **_cleaning(cleaning),
+        "min.insync.replicas": str(2 if replicas >= REPLICAS else 1),
+        "max.message.bytes": str(MAX_BATCH_BYTES),
+        "unclean.leader.election.enable": "false",
+        "message.timestamp.type": "LogAppendTime",
+        "compression.type": "producer",
+    }
+
+
+def _cleaning(cleaning: Cleaning) -> Mapping[str, str]:
+    match cleaning:
+        case Compacted(min_lag_ms, max_lag_ms):
+            return {
+                "cleanup.policy": "compact",
+                "min.compaction.lag.ms": str(min_lag_ms),
+                "max.compaction.lag.ms": str(max_lag_ms),
+            }
+        case Expiring(retention_ms):
+            return {
+                "cleanup.policy": "delete",
+                "retention.ms": str(retention_ms),
+                "retention.bytes": "-1",
+                "segment.ms": str(max(retention_ms // SEGMENTS_PER_RETENTION, 1)),
+            }
+
+
+class KafkaAdmin(Closing):
+    """An `Admin`."""
+
+    def __init__(self, open_link: Callable[[], Link], prefix: str) -> None:
+        self._open_link = open_link
+        self._prefix = prefix
+        self._kept: Link | None = None
+
+    def __enter__(self) -> Self:
+        self._kept = self._kept or self._open_link()
+        return self
+
+    def create_topic(self, topic: str, cleaning: Cleaning = COMPACTED) -> bool:
+        name = full_name(self._prefix, topic)
+        with self._link() as link:
+            cluster = link.run(link.all_topics)
+            replicas = min(REPLICAS, len(cluster.brokers))
+            request = _creation(name, topic_settings(cleaning, replicas), replicas)
+            [answer] = link.ask(lambda: request, cluster.controller_id).topics
+            error = code_error(answer.error_code)
+            if error is not None and not isinstance(error, errors.TopicAlreadyExistsError):
+                raise translated(error, name)
+            _wait_until(link, name, there=True)
+        return error is None
+
+    def delete_topic(self, topic: str) -> None:
+        name = full_name(self._prefix, topic)
+        state = DeleteTopicsRequest.DeleteTopicState
+        request = DeleteTopicsRequest(topics=[state(name=name)], timeout_ms=int(PATIENCE_S * 1000), min_version=6)
+        with self._link() as link:
+            [answer] = link.ask(lambda: request, link.run(link.all_topics).controller_id).responses
+            error = code_error(answer.error_code)
+            if isinstance(error, errors.UnknownTopicOrPartitionError):
+                raise TopicUnknown(topic)
+            if error is not None:
+                raise translated(error, name)
+            _wait_until(link, name, there=False)
+
+    def topics(self) -> Mapping[str, str]:
+        with self._link() as link:
+            topics = link.run(link.all_topics).topics
+        ours = [topic for topic in topics if topic.name.startswith(self._prefix) and not topic.is_internal]
+        return {topic.name.removeprefix(self._prefix): str(topic.topic_id) for topic in ours if not topic.error_code}
+
+    def maintain(self, now_ms: int) -> None:
+        """Brokers clean by themselves."""
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+        self._kept = None
+
+    @contextmanager
+    def _link(self) -> Iterator[Link]:
+        link = self._kept or self._open_link()
+        try:
+            yield link
+        finally:
+            if link is not self._kept:
+                link.close()
+
+
+def _creation(name: str, settings: Mapping[str, str], replicas: int) -> CreateTopicsRequest:
+    topic = CreateTopicsRequest.CreatableTopic
+    configs = [topic.CreatableTopicConfig(name=key, value=value) for key, value in settings.items()]
+    return CreateTopicsRequest(
+        topics=[topic(name=name, num_partitions=1, replication_factor=replicas, assignments=[], configs=configs)],
+        timeout_ms=int(PATIENCE_S * 1000),
+        validate_only=False,
+    )
+
+
+def _wait_until(link: Link, name: str, *, there: bool) -> None:
+    """Until every broker that answers knows the topic, or none does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while any(_knows(link, node, name, there=there) is not there for node in link.brokers()):
+        if time.monotonic() > deadline:
+            raise LogUnavailable(f"{name}: not every broker has heard of it")
+        time.sleep(0.02)
+
+
+def _knows(link: Link, node: int, name: str, *, there: bool) -> bool:
+    """Whether a broker knows the topic and its leader; `there` if it does not answer: it will have heard later."""
+    try:
+        return link.net.run(lambda: link.known_to(node, name)) is not None
+    except errors.LeaderNotAvailableError:
+        return False
+    except (errors.KafkaError, OSError):
+        return there

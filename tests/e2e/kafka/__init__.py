@@ -1,0 +1,1 @@
+"""Real Apache Kafka, started by deploy/kafka/kafka.sh once a session."""
