@@ -106,7 +106,7 @@ def up(config: Config = DEFAULT_CONFIG) -> None:
 @app.command()
 def status(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """Show every stream of this node: its state, as of when, live and refused records, gaps."""
-    from gateway.status import show
+    from gateway.status_view import show
 
     show(config, as_json)
 
