@@ -33,6 +33,7 @@ T = TypeVar("T")
 PATIENCE_S = 30.0
 MIN_PAUSE_S = 0.05
 MAX_PAUSE_S = 1.0
+CLOSING_MS = 1000
 
 # It logs each attempt that fails, which is ours to tell, and at lower levels whole requests.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -76,6 +77,7 @@ class Link:
         self.net = NetworkSelector(**options)
         self._asking = KafkaConnectionManager(self.net, **options)
         self._fetching: KafkaConnectionManager | None = None
+        self._closed = False
         self.net.start()
 
     @property
@@ -84,11 +86,12 @@ class Link:
 
     def close(self) -> None:
         """Close all connections and end the thread. Twice does no harm."""
-        for manager in (self._asking, self._fetching):
-            if manager is not None:
-                manager.close()
-        self.net.stop()
-        self.net.close()
+        if not self._closed:
+            self._closed = True
+            with contextlib.suppress(errors.KafkaError, RuntimeError):
+                self.net.run(self._shut)
+            self.net.stop()
+            self.net.close()
 
     # --- inside the link's thread ------------------------------------------------------------------------------
 
@@ -150,6 +153,14 @@ class Link:
     async def _find(self, names: list[str], node: int | None) -> dict[str, Place | None]:
         response = await self._metadata(names, node)
         return {topic.name: _place(topic) for topic in response.topics}
+
+    async def _shut(self) -> None:
+        managers = [manager for manager in (self._asking, self._fetching) if manager is not None]
+        for manager in managers:
+            for connection in list(manager._conns.values()):  # one that is being made would be left open
+                with contextlib.suppress(errors.KafkaError, OSError):
+                    await manager.wait_for(connection.init_future, CLOSING_MS)
+            manager.close()
 
     # --- from other threads ------------------------------------------------------------------------------------
 
