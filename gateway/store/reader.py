@@ -21,12 +21,11 @@ from gateway.store.sealing import place
 
 MAX_FOUND = 101  # an answer carries 100 records at most; one more says that there are more
 
+# CROSS JOIN fixes the order: from the token to its records, never the other way round.
 _FIND = """
-SELECT s.organisation, s.adapter, s.evidence_type, r.rec, r.epoch, r.seq, r.identity, r.condition, r.status, r.vct,
-  r.code, c.sealed
-FROM blind b JOIN records r ON r.id = b.record JOIN streams s ON s.id = r.stream
-  LEFT JOIN contents c ON c.record = r.id
-WHERE b.token = ? AND s.evidence_type = ? LIMIT ?
+SELECT r.stream, r.rec, r.epoch, r.seq, r.identity, r.condition, r.status, r.vct, r.code, c.sealed
+FROM blind b CROSS JOIN records r ON r.id = b.record LEFT JOIN contents c ON c.record = r.id
+WHERE b.token = ? LIMIT ?
 """
 _ALL = """
 SELECT s.organisation, s.adapter, s.evidence_type, r.rec, r.epoch, r.seq, r.identity, r.condition, r.erased, r.status,
@@ -35,6 +34,7 @@ FROM records r JOIN streams s ON s.id = r.stream LEFT JOIN contents c ON c.recor
 ORDER BY s.organisation, s.adapter, s.evidence_type, r.rec
 """
 _STREAMS = "SELECT organisation, adapter, evidence_type, state FROM streams ORDER BY id"
+_STREAM = "SELECT organisation, adapter, evidence_type FROM streams WHERE id = ?"
 _REFUSALS = """
 SELECT s.organisation, s.adapter, s.evidence_type, f.code, f.count
 FROM refusals f JOIN streams s ON s.id = f.stream ORDER BY s.id, f.code
@@ -52,6 +52,7 @@ class Reader:
         self._execute = self._db.execute
         self._version: int | None = None
         self._states: dict[str, States] = {}
+        self._streams: dict[int, Stream] = {}
 
     def close(self) -> None:
         self._db.close()
@@ -74,13 +75,20 @@ class Reader:
 
     def find(self, evidence_type: str, token: bytes, limit: int = MAX_FOUND) -> tuple[StoredRecord, ...]:
         """The live and the rejected records of this type (an id) that `token` finds; raises `Corrupt`."""
-        return tuple(self._record(row) for row in self._execute(_FIND, (token, evidence_type, limit)))
+        found = [self._record(row) for row in self._execute(_FIND, (token, limit))]
+        return tuple([record for record in found if record.stream.evidence_type == evidence_type])
 
-    def _record(self, row: tuple[str, str, str, str, int, int, str, str, str, str, str, bytes | None]) -> StoredRecord:
-        organisation, adapter, type_id, record, epoch, seq, identity, condition, status, vct, code, sealed = row
-        stream = Stream(organisation, adapter, type_id)
+    def _record(self, row: tuple[int, str, int, int, str, str, str, str, str, bytes | None]) -> StoredRecord:
+        number, record, epoch, seq, identity, condition, status, vct, code, sealed = row
+        stream = self._streams.get(number) or self._stream(number)
         message = None if sealed is None else self._sealer.open(sealed, place(str(stream), record, epoch, seq))
         return StoredRecord(stream, record, Position(epoch, seq), identity, condition, status, vct, code, message)
+
+    def _stream(self, number: int) -> Stream:
+        """A stream keeps its number for life."""
+        ((organisation, adapter, type_id),) = self._execute(_STREAM, (number,))
+        stream = self._streams[number] = Stream(organisation, adapter, type_id)
+        return stream
 
     def stream_states(self, evidence_type: str) -> States:
         """Every stream of this type that ingest has met, with its state. Cheap: read again only after a change."""
