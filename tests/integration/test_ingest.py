@@ -19,6 +19,7 @@ from contracts.streams import Position
 from gateway.ingest.folding import Counts
 from gateway.ingest.run import Ingest, IngestParts, RegistryClosed, ingest_once, run_ingest
 from gateway.ingest.state import CATCHING_UP, COMPLETE, GAPPED, STALE, STOPPED, feed_state
+from gateway.status import status
 from gateway.store.reader import Reader
 from gateway.store.rows import ERASED, LIVE, REJECTED, WITHDRAWN
 from gateway.topics import UNVERIFIED_TOPIC, create_missing, rejects_topic
@@ -327,3 +328,18 @@ def test_it_runs_until_it_is_stopped(city: City) -> None:
     stop.set()
     thread.join()
     assert city.conditions() == {"r1": LIVE}
+
+
+def test_the_status_says_how_each_stream_is(city: City) -> None:
+    city.publish("r1")
+    city.publish("r2", content=world.invalid_document())
+    city.seq += 2
+    city.publish("r3")
+    city.ingest()
+    with city.reader() as reader:
+        said = status(reader, city.registry, NOW)
+    first, second = said.streams
+    assert (first.stream, first.state, first.seq, first.live, first.rejected) == (world.STREAM, CATCHING_UP, 5, 3, 1)
+    assert (first.gaps, first.missing, first.refused) == (((3, 4),), 2, {"document_invalid": 1})
+    assert (second.stream.adapter, second.state, second.live, second.listed) == ("market-2", CATCHING_UP, 0, True)
+    assert said.rejects_pending == 0
