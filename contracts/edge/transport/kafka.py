@@ -11,6 +11,7 @@ username = "oncegate"
 password_file = "kafka.password"    # OAUTHBEARER: token_file, or token_command = ["program", "argument"]
 certificate = "node.pem"            # mTLS, with tls or sasl_tls
 private_key = "node.key"
+patience = 30                       # seconds that a call goes on trying while no broker answers
 
 1. How safe the connection is has to be said: `security` has no default.
 2. No secret stands in the configuration: files and commands give them, and are read again for each connection.
@@ -30,8 +31,9 @@ from kafka.net.sasl.oauth import AbstractTokenProvider
 from contracts.edge.config import Section
 from contracts.edge.transport.interface import full_name
 from contracts.edge.transport.kafka_admin import KafkaAdmin
-from contracts.edge.transport.kafka_link import Link
-from contracts.edge.transport.kafka_reader import FETCH_BYTES, TOPIC_FETCH_BYTES, KafkaReader
+from contracts.edge.transport.kafka_fetch import FETCH_BYTES, TOPIC_FETCH_BYTES
+from contracts.edge.transport.kafka_link import PATIENCE_S, Link
+from contracts.edge.transport.kafka_reader import KafkaReader
 from contracts.edge.transport.kafka_writer import KafkaWriter
 from contracts.errors import UserError
 from contracts.text import Text
@@ -66,6 +68,7 @@ class KafkaTransport:
 
     bootstrap: str
     prefix: str
+    patience_s: float  # how long a call waits for what may pass by itself
     options: Callable[[], Options]  # for kafka-python; read anew for each object, so that secrets may change
 
     def writer(self) -> KafkaWriter:
@@ -78,7 +81,7 @@ class KafkaTransport:
         return KafkaAdmin(self._link, self.prefix)
 
     def _link(self) -> Link:
-        return Link(_COMMON | {"bootstrap_servers": self.bootstrap} | self.options())
+        return Link(_COMMON | {"bootstrap_servers": self.bootstrap} | self.options(), self.patience_s)
 
 
 _COMMON: Options = {
@@ -86,6 +89,7 @@ _COMMON: Options = {
     "request_timeout_ms": REQUEST_TIMEOUT_MS,
     "socket_connection_setup_timeout_ms": CONNECT_TIMEOUT_MS,
     "reconnect_backoff_max_ms": 1000,
+    "max_in_flight_requests_per_connection": 1000,  # order is kept by one batch a topic, not by few requests
     "receive_message_max_bytes": MAX_ANSWER_BYTES,
 }
 
@@ -105,7 +109,8 @@ def open_kafka(section: Section) -> KafkaTransport:
         return chosen
 
     options()  # mistakes are told at start
-    return KafkaTransport(_bootstrap(section), prefix, options)
+    patience_s = section.number("patience", default=PATIENCE_S, low=0.1, high=600)
+    return KafkaTransport(_bootstrap(section), prefix, patience_s, options)
 
 
 def _bootstrap(section: Section) -> str:
@@ -183,15 +188,18 @@ _MECHANISMS: Mapping[str, Callable[[Section], Callable[[], Options]]] = {
 }
 
 
-class _Token(AbstractTokenProvider):
+@AbstractTokenProvider.register
+@dataclass(frozen=True, slots=True)
+class _Token:
     """Asked by kafka-python at each login and, should the broker want it, before the token expires."""
 
-    def __init__(self, read: Callable[[], str]) -> None:
-        super().__init__()
-        self._read = read
+    read: Callable[[], str]
 
     def token(self) -> str:
-        return self._read()
+        return self.read()
+
+    def extensions(self) -> Mapping[str, str]:
+        return {}
 
 
 def _secret(section: Section, name: str, file: Path) -> str:

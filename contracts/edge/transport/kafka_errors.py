@@ -6,6 +6,7 @@
 3. What is neither is `LogUnavailable` too: unknown means that nothing is promised.
 """
 
+import ssl
 from collections.abc import Callable, Mapping
 
 from kafka import errors
@@ -17,6 +18,10 @@ from contracts.text import Text
 _CHECK_LOGIN = Text(
     "请核对 security、sasl_mechanism、用户名与口令或令牌。",
     "Check security, sasl_mechanism, user name and password or token.",
+)
+_CHECK_CA = Text(
+    "请核对 ca_file,以及 bootstrap 中的主机名是否在证书内。",
+    "Check ca_file, and that the certificate names the hosts in bootstrap.",
 )
 _ASK_RIGHTS = Text(
     "请集群管理员授权;所需命令见 oncegate topics plan。",
@@ -37,6 +42,7 @@ def _too_large(where: str, _: str) -> Exception:
     return Fault("log_record_too_large", detail=f"the broker refused it for {where}")
 
 
+_UNTRUSTED = _user_error("不信任 Kafka 的证书", "The certificate of Kafka is not trusted", _CHECK_CA)
 _TABLE: Mapping[type[errors.KafkaError], Callable[[str, str], Exception]] = {
     errors.SaslAuthenticationFailedError: _user_error("Kafka 登录失败", "Kafka refuses the login", _CHECK_LOGIN),
     errors.UnsupportedSaslMechanismError: _user_error(
@@ -59,7 +65,13 @@ _TABLE: Mapping[type[errors.KafkaError], Callable[[str, str], Exception]] = {
     errors.RecordListTooLargeError: _too_large,
 }
 
-_PASSING = (errors.RetriableError, errors.UnknownBrokerIdError, errors.BrokerNotAvailableError, errors.Cancelled, OSError)
+_PASSING = (
+    errors.RetriableError,
+    errors.UnknownBrokerIdError,
+    errors.BrokerNotAvailableError,
+    errors.Cancelled,
+    OSError,
+)
 
 
 def code_error(code: int) -> errors.KafkaError | None:
@@ -69,15 +81,24 @@ def code_error(code: int) -> errors.KafkaError | None:
 
 def passes_by_itself(error: BaseException) -> bool:
     """Whether trying again may help (rule 1)."""
-    return isinstance(error, _PASSING)
+    return isinstance(error, _PASSING) and not _distrusts(error)
 
 
 def translated(error: BaseException, where: str = "") -> Exception:
     """Our error for one of theirs. `where` is the topic or the cluster that it is about."""
+    if isinstance(error, UserError):
+        return error
+    if _distrusts(error):
+        return _UNTRUSTED(where, _reason(error))
     for kind in type(error).__mro__:
         if kind in _TABLE:
             return _TABLE[kind](where, _reason(error))
     return LogUnavailable(f"Kafka {where}: {_reason(error)}".replace("  ", " "))
+
+
+def _distrusts(error: BaseException) -> bool:
+    """Whether this is a broker's certificate that was not accepted."""
+    return isinstance(error.__cause__, ssl.SSLCertVerificationError)
 
 
 def _reason(error: BaseException) -> str:

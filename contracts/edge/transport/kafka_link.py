@@ -4,12 +4,12 @@
 2. Brokers answer the requests of one connection in turn, and a fetch waits for records. So a reader has connections
    of their own for fetching; what is asked meanwhile does not wait for it.
 3. A topic that one broker does not know may be too new for it: it is unknown when no broker that answers knows it.
-4. Calls try again what passes by itself, for `PATIENCE_S`, and then are `LogUnavailable`.
+4. Calls try again what passes by itself, for a link's patience, and then are `LogUnavailable`.
 """
 
 import contextlib
 import logging
-import random
+import secrets
 import threading
 import time
 import uuid
@@ -25,12 +25,13 @@ from kafka.protocol.metadata import MetadataRequest
 
 from contracts.edge.transport.interface import LogUnavailable, TopicUnknown
 from contracts.edge.transport.kafka_errors import code_error, passes_by_itself, translated
+from contracts.edge.transport.kafka_sockets import close_failures
 from contracts.errors import UserError
 from contracts.text import Text
 
 T = TypeVar("T")
 
-PATIENCE_S = 30.0
+PATIENCE_S = 30.0  # unless configured
 MIN_PAUSE_S = 0.05
 MAX_PAUSE_S = 1.0
 CLOSING_MS = 1000
@@ -72,10 +73,11 @@ class Closing:
 class Link:
     """Connections of one reader, writer or admin. Safe from several threads."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], patience_s: float = PATIENCE_S) -> None:
         self._options = options
+        self.patience_s = patience_s
         self.net = NetworkSelector(**options)
-        self._asking = KafkaConnectionManager(self.net, **options)
+        self._asking = close_failures(KafkaConnectionManager(self.net, **options))
         self._fetching: KafkaConnectionManager | None = None
         self._closed = False
         self.net.start()
@@ -102,7 +104,7 @@ class Link:
     async def fetch(self, request: Any, node: int) -> Any:
         """As `send`, over the connections for fetching."""
         if self._fetching is None:
-            self._fetching = KafkaConnectionManager(self.net, **self._options)
+            self._fetching = close_failures(KafkaConnectionManager(self.net, **self._options))
         self._fetching.cluster._brokers = self._asking.cluster._brokers
         return await self._send(self._fetching, request, node)
 
@@ -134,7 +136,7 @@ class Link:
         if node is None:
             node = manager.least_loaded_node()
         if node is None:
-            node = random.choice(manager.cluster.bootstrap_brokers()).node_id  # noqa: S311: which one matters little
+            node = secrets.choice(manager.cluster.bootstrap_brokers()).node_id
         return await manager.send(request, node)
 
     async def _metadata(self, names: list[str] | None, node: int | None) -> Any:
@@ -164,9 +166,9 @@ class Link:
 
     # --- from other threads ------------------------------------------------------------------------------------
 
-    def run(self, work: Callable[[], Awaitable[T]], patience_s: float = PATIENCE_S) -> T:
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
         """The result of `work` in the link's thread, tried again by rule 4. Raises our errors."""
-        deadline = time.monotonic() + patience_s
+        deadline = time.monotonic() + self.patience_s
         pause = MIN_PAUSE_S
         while True:
             try:

@@ -1,238 +1,27 @@
-"""Reading from Kafka: a fetch loop for each broker runs ahead in the link's thread; `read` takes what has come.
+"""Reading from Kafka: `read` takes what the fetch loops (`kafka_fetch.py`) have brought.
 
 1. The reader keeps its own positions; no consumer group, no commits, no reset. `read_committed`.
-2. Topics are fetched by id (fetch protocol 13 and up): one that was deleted, or made anew under its name, is out of
-   range for ever, whatever its offsets. So is a position that the log has lost (truncation after a bad failover).
-3. Incremental fetch sessions: a request names only what changed since the last, so that idle topics cost nothing.
-4. The loop knows the next offset from the batches' heads and fetches on at once; records are unpacked in `read`, in
-   the caller's thread. What was fetched and not yet read is bounded, for each topic and in all.
-5. While no broker answers, `read` raises `LogUnavailable` when its time is over; the loop goes on trying.
+2. Records are unpacked in `read`, in the caller's thread; the network never waits for that.
+3. A lost position is told before any record is taken; positions move when everything was unpacked.
+4. What is fetched and not yet read is bounded, for each topic and in all.
+5. While no broker answers, `read` raises `LogUnavailable` when its time is over; the loops go on trying.
 """
 
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from kafka import errors
-from kafka.net.wakeup_notifier import WakeupNotifier
-from kafka.protocol.consumer import FetchRequest, IsolationLevel, ListOffsetsRequest, OffsetSpec
+from kafka.protocol.consumer import ListOffsetsRequest, OffsetSpec
 
-from contracts.edge.transport.interface import OffsetOutOfRange, Record, TopicUnknown, full_name
-from contracts.edge.transport.kafka_batches import Fetched, heads, unpack
+from contracts.edge.transport.interface import LogUnavailable, OffsetOutOfRange, Record, TopicUnknown, full_name
+from contracts.edge.transport.kafka_batches import Fetched, unpack
 from contracts.edge.transport.kafka_errors import code_error, translated
-from contracts.edge.transport.kafka_link import MAX_PAUSE_S, MIN_PAUSE_S, Closing, Link, Place
-from contracts.errors import UserError
+from contracts.edge.transport.kafka_fetch import COMMITTED, Feed, FetchLoop
+from contracts.edge.transport.kafka_link import Closing, Link, Place
 
-FETCH_WAIT_MS = 500  # how long a broker holds a fetch that has nothing to say
-CROWDED_WAIT_MS = 20  # the same while a topic waits for room: it must be asked for soon after it has some
-FETCH_BYTES = 16 * 1024 * 1024  # of one answer
-TOPIC_FETCH_BYTES = 1024 * 1024  # of one topic in it; a larger batch comes whole
-TOPIC_AHEAD_BYTES = 4 * 1024 * 1024
 AHEAD_BYTES = 64 * 1024 * 1024
-
-_COMMITTED = int(IsolationLevel.READ_COMMITTED)
-
-
-def _partition(offset: int, leader_epoch: int, epoch: int) -> Any:
-    return FetchRequest.FetchTopic.FetchPartition(
-        partition=0,
-        current_leader_epoch=leader_epoch,
-        fetch_offset=offset,
-        last_fetched_epoch=epoch,
-        log_start_offset=-1,
-        partition_max_bytes=TOPIC_FETCH_BYTES,
-    )
-
-
-@dataclass(slots=True, eq=False)
-class _Feed:
-    """One topic that is read. The link's thread moves `next`, the reading thread `position`."""
-
-    topic: str
-    name: str
-    place: Place
-    position: int  # of the next record to hand out
-    next: int  # of the next batch to fetch
-    epoch: int = -1  # of the leader that wrote the last batch fetched
-    ahead: int = 0  # bytes fetched and not yet unpacked
-    fetched: deque[Fetched] = field(default_factory=deque)
-    ready: list[Record] = field(default_factory=list)
-    taken: int = 0  # of `ready`
-    limit: int = 0  # where to read on when all of `ready` is taken
-
-    @property
-    def has_room(self) -> bool:
-        return self.ahead < TOPIC_AHEAD_BYTES
-
-
-@dataclass(slots=True)
-class _Session:
-    """What a broker has been told (KIP-227): by topic id the offset and epochs last named."""
-
-    id: int = 0
-    epoch: int = 0
-    told: dict[uuid.UUID, tuple[int, int, int]] = field(default_factory=dict)
-
-
-class _Loop:
-    """The fetch loop of one broker: runs in the link's thread, ends with the reader."""
-
-    def __init__(self, reader: "KafkaReader", node: int) -> None:
-        self._reader = reader
-        self._node = node
-        self._session = _Session()
-        self._feeds: dict[uuid.UUID, _Feed] = {}
-        self._changed: set[_Feed] = set()
-        self._crowded: set[_Feed] = set()
-        self._wake = WakeupNotifier(reader.link.net)
-        self._pause = MIN_PAUSE_S
-        self.trouble: Exception | None = None
-
-    def touch(self, feed: _Feed) -> None:
-        """Look at this topic again: it is new here, gone, read on, or has room."""
-        self._changed.add(feed)
-        self._wake.notify()
-
-    def wake(self) -> None:
-        """There is room again."""
-        self._wake.notify()
-
-    async def run(self) -> None:
-        while not self._reader.closed:
-            request = self._request()
-            if request is None:
-                await self._wake(1.0)
-                continue
-            try:
-                response = await self._reader.link.fetch(request, self._node)
-                if (error := code_error(response.error_code)) is not None:
-                    raise error
-            except (errors.KafkaError, OSError) as error:
-                await self._failed(error)
-            else:
-                self._pause, self.trouble = MIN_PAUSE_S, None
-                self._told(response)
-                await self._take(response)
-
-    # --- asking ------------------------------------------------------------------------------------------------
-
-    def _request(self) -> Any:
-        """The next fetch; None while there is nothing to ask for."""
-        if self._reader.is_full():
-            return None
-        named, forgotten = self._changes()
-        if not self._session.told:
-            self.trouble = None
-            return None
-        topic = FetchRequest.FetchTopic
-        return FetchRequest(
-            max_wait_ms=CROWDED_WAIT_MS if self._crowded else FETCH_WAIT_MS,
-            min_bytes=1,
-            max_bytes=FETCH_BYTES,
-            isolation_level=_COMMITTED,
-            session_id=self._session.id,
-            session_epoch=self._session.epoch,
-            topics=[topic(topic_id=key, partitions=[_partition(*told)]) for key, told in named.items()],
-            forgotten_topics_data=[
-                FetchRequest.ForgottenTopic(topic_id=key, partitions=[0]) for key in forgotten
-            ],
-            rack_id="",
-            min_version=13,
-        )
-
-    def _changes(self) -> tuple[dict[uuid.UUID, tuple[int, int, int]], list[uuid.UUID]]:
-        named: dict[uuid.UUID, tuple[int, int, int]] = {}
-        forgotten: list[uuid.UUID] = []
-        told = self._session.told
-        while self._changed:
-            feed = self._changed.pop()
-            key = feed.place.id
-            wanted = self._wants(feed)
-            if wanted is not None:
-                self._feeds[key] = feed
-                if told.get(key) != wanted:
-                    told[key] = named[key] = wanted
-            elif self._feeds.get(key) is feed and told.pop(key, None) is not None:
-                forgotten.append(key)
-        if self._session.epoch == 0:  # a new session is told everything
-            return dict(told), []
-        return named, [key for key in forgotten if key not in told]
-
-    def _wants(self, feed: _Feed) -> tuple[int, int, int] | None:
-        if self._reader.loop_of(feed) is not self:
-            self._crowded.discard(feed)
-            return None
-        if not feed.has_room:
-            self._crowded.add(feed)
-            return None
-        self._crowded.discard(feed)
-        return feed.next, feed.place.epoch, feed.epoch
-
-    # --- answers -----------------------------------------------------------------------------------------------
-
-    def _told(self, response: Any) -> None:
-        session = self._session
-        session.id = response.session_id
-        session.epoch = session.epoch % (2**31 - 1) + 1 if session.id else 0
-
-    async def _take(self, response: Any) -> None:
-        lost: list[_Feed] = []
-        for topic in response.responses:
-            feed = self._feeds.get(topic.topic_id)
-            told = self._session.told.get(topic.topic_id)
-            if feed is None or told is None or told[0] != feed.next or self._reader.loop_of(feed) is not self:
-                continue  # no longer read, or from elsewhere
-            self._changed.add(feed)
-            [partition] = topic.partitions
-            error = self._put(feed, partition)
-            if error is not None:
-                self.trouble = error
-                lost.append(feed)
-        if lost:
-            await self._find_again(lost)
-
-    def _put(self, feed: _Feed, partition: Any) -> Exception | None:
-        """Hand one topic's bytes to the reader. What is wrong, if looking for the topic again may mend it."""
-        error = code_error(partition.error_code)
-        diverging = partition.diverging_epoch
-        if isinstance(error, errors.OffsetOutOfRangeError) or (diverging is not None and diverging.end_offset >= 0):
-            self._reader.lose(feed)
-            return None
-        if error is not None:
-            return translated(error, feed.name)
-        data = bytes(partition.records or b"")
-        if data:
-            aborted = tuple((item.producer_id, item.first_offset) for item in partition.aborted_transactions or ())
-            start = feed.next
-            feed.next, feed.epoch = heads(data, start, feed.epoch)
-            self._reader.put(feed, Fetched(start, data, aborted, feed.next))
-        return None
-
-    async def _failed(self, error: Exception) -> None:
-        """The broker did not answer, or forgot the session: begin a new one, perhaps with another broker."""
-        self._session.id = self._session.epoch = 0
-        if isinstance(error, errors.FetchSessionIdNotFoundError | errors.InvalidFetchSessionEpochError):
-            return
-        self.trouble = translated(error, self._reader.link.where)
-        await self._find_again([feed for feed in self._feeds.values() if self._reader.loop_of(feed) is self])
-
-    async def _find_again(self, feeds: list[_Feed]) -> None:
-        """Ask where these topics are now. If nobody tells, the next fetch fails again and leads here."""
-        await self._reader.link.net.sleep(self._pause)
-        self._pause = min(self._pause * 2, MAX_PAUSE_S)
-        try:
-            places = await self._reader.link.find([feed.name for feed in feeds])
-        except UserError as error:
-            self.trouble = error
-        except (errors.KafkaError, OSError) as error:
-            self.trouble = translated(error, self._reader.link.where)
-        else:
-            for feed in feeds:
-                self._reader.move(feed, places[feed.name])
 
 
 class KafkaReader(Closing):
@@ -242,11 +31,12 @@ class KafkaReader(Closing):
         self.link = open_link()
         self.closed = False
         self._prefix = prefix
-        self._feeds: dict[str, _Feed] = {}
-        self._loops: dict[int, _Loop] = {}
-        self._lost: set[_Feed] = set()
-        self._turn: deque[_Feed] = deque()  # topics with something to take
+        self._feeds: dict[str, Feed] = {}
+        self._loops: dict[int, FetchLoop] = {}
+        self._lost: set[Feed] = set()
+        self._turn: deque[Feed] = deque()  # topics with something to take
         self._ahead = 0
+        self._bug: BaseException | None = None
         self._arrival = threading.Condition()
 
     # --- the interface -----------------------------------------------------------------------------------------
@@ -280,10 +70,10 @@ class KafkaReader(Closing):
             self._raise_fault()
             records = self._take(max_records)
             left = deadline - time.monotonic()
-            if records or left <= 0:
+            if records or left <= 0 or self._bug is not None:
                 break
             with self._arrival:
-                self._arrival.wait_for(lambda: self._turn or self._lost, left)
+                self._arrival.wait_for(lambda: self._turn or self._lost or self._bug, left)
         if not records:
             self._raise_trouble()
         return records
@@ -303,8 +93,7 @@ class KafkaReader(Closing):
 
     # --- for the loops, in the link's thread -------------------------------------------------------------------
 
-    def loop_of(self, feed: _Feed) -> _Loop | None:
-        """The loop that should fetch this topic; None if it is no longer read, or out of range."""
+    def loop_of(self, feed: Feed) -> FetchLoop | None:
         if self._feeds.get(feed.topic) is not feed or feed in self._lost:
             return None
         return self._loops.get(feed.place.leader)
@@ -312,8 +101,7 @@ class KafkaReader(Closing):
     def is_full(self) -> bool:
         return self._ahead >= AHEAD_BYTES
 
-    def put(self, feed: _Feed, fetched: Fetched) -> None:
-        """Fetched bytes, to be read."""
+    def put(self, feed: Feed, fetched: Fetched) -> None:
         with self._arrival:
             if self._feeds.get(feed.topic) is not feed:
                 return
@@ -324,14 +112,12 @@ class KafkaReader(Closing):
                 self._turn.append(feed)
             self._arrival.notify_all()
 
-    def lose(self, feed: _Feed) -> None:
-        """The topic's position is not in the log."""
+    def lose(self, feed: Feed) -> None:
         with self._arrival:
             self._lost.add(feed)
             self._arrival.notify_all()
 
-    def move(self, feed: _Feed, place: Place | None) -> None:
-        """The topic is there now."""
+    def move(self, feed: Feed, place: Place | None) -> None:
         before = feed.place
         if place is None or place.id != before.id:
             self.lose(feed)
@@ -349,17 +135,17 @@ class KafkaReader(Closing):
         return {topic: _there(topic, place) for topic, place in places.items()}
 
     def _begin(self, topic: str, offset: int, place: Place) -> None:
-        feed = _Feed(topic, full_name(self._prefix, topic), place, offset, offset)
+        feed = Feed(topic, full_name(self._prefix, topic), place, offset, offset)
         with self._arrival:
             self._feeds[topic] = feed
         self._touch(feed, place.leader)
 
-    def _touch(self, feed: _Feed, leader: int) -> None:
+    def _touch(self, feed: Feed, leader: int) -> None:
         with self._arrival:
             loop = self._loops.get(leader)
             if loop is None:
-                loop = self._loops[leader] = _Loop(self, leader)
-                self.link.net.call_soon_threadsafe(loop.run)
+                loop = self._loops[leader] = FetchLoop(self, leader)
+                self.link.net.call_soon_with_future(loop.run).add_errback(self._broken)
         loop.touch(feed)
 
     def _raise_fault(self) -> None:
@@ -368,7 +154,7 @@ class KafkaReader(Closing):
         if feed is not None:
             raise OffsetOutOfRange(feed.topic, feed.next, *self._bounds(feed))
 
-    def _bounds(self, feed: _Feed) -> tuple[int, int]:
+    def _bounds(self, feed: Feed) -> tuple[int, int]:
         try:
             place = self.link.place(feed.name, feed.topic)
             same = place.id == feed.place.id
@@ -376,10 +162,18 @@ class KafkaReader(Closing):
         except TopicUnknown:
             return 0, 0
 
+    def _broken(self, error: BaseException) -> None:
+        """A loop ended that must not: say so for ever, rather than have no news for ever."""
+        with self._arrival:
+            self._bug = error
+            self._arrival.notify_all()
+
     def _raise_trouble(self) -> None:
+        if self._bug is not None and not self.closed:
+            raise LogUnavailable(f"reading from Kafka {self.link.where} has broken off") from self._bug
         for loop in list(self._loops.values()):
             if loop.trouble is not None:
-                raise loop.trouble
+                raise loop.trouble.with_traceback(None)
 
     def _offset(self, topic: str, which: OffsetSpec) -> int:
         name = full_name(self._prefix, topic)
@@ -396,7 +190,7 @@ class KafkaReader(Closing):
         partition = topic.ListOffsetsPartition(partition_index=0, current_leader_epoch=-1, timestamp=int(which))
         request = ListOffsetsRequest(
             replica_id=-1,
-            isolation_level=_COMMITTED,
+            isolation_level=COMMITTED,
             topics=[topic(name=name, partitions=[partition])],
             timeout_ms=0,
         )
@@ -420,7 +214,7 @@ class KafkaReader(Closing):
             taken += self._share(feed, share)
         return taken
 
-    def _unpack(self, feed: _Feed) -> None:
+    def _unpack(self, feed: Feed) -> None:
         """See to it that the topic has records ready, if it has any at all."""
         while feed.taken == len(feed.ready) and feed.fetched:
             fetched = feed.fetched[0]
@@ -434,7 +228,7 @@ class KafkaReader(Closing):
                 feed.position = fetched.end
             self._unpacked(feed)
 
-    def _unpacked(self, feed: _Feed) -> None:
+    def _unpacked(self, feed: Feed) -> None:
         with self._arrival:
             size = len(feed.fetched.popleft().data)
             had_room, was_full = feed.has_room, self.is_full()
@@ -449,7 +243,7 @@ class KafkaReader(Closing):
             for loop in list(self._loops.values()):
                 loop.wake()
 
-    def _share(self, feed: _Feed, count: int) -> list[Record]:
+    def _share(self, feed: Feed, count: int) -> list[Record]:
         records = feed.ready[feed.taken : feed.taken + count]
         feed.taken += len(records)
         if feed.taken < len(feed.ready):

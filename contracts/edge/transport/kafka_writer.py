@@ -20,7 +20,8 @@ from kafka.record import MemoryRecordsBuilder
 from contracts.edge.clock import now_ms
 from contracts.edge.transport.interface import Headers, LogUnavailable, TopicUnknown, check_sizes, full_name
 from contracts.edge.transport.kafka_errors import code_error, passes_by_itself, translated
-from contracts.edge.transport.kafka_link import MAX_PAUSE_S, MIN_PAUSE_S, PATIENCE_S, Closing, Link, Place
+from contracts.edge.transport.kafka_link import MAX_PAUSE_S, MIN_PAUSE_S, Closing, Link, Place
+from contracts.errors import UserError
 
 BATCH_BYTES = 524_288  # large enough that a round trip costs little, half of what a broker takes by default
 ACKNOWLEDGE_MS = 10_000  # how long a broker waits for its replicas before it says that they are too slow
@@ -51,10 +52,9 @@ class _Lane:
 
     def fence(self) -> None:
         """Nothing that was sent before counts from now on (rule 3)."""
-        self.epoch += 1
-        self.sequence = 0
+        self.epoch, self.sequence = self.epoch + 1, 0
         if self.epoch > MAX_EPOCH:
-            self.producer = -1
+            self.producer, self.epoch = -1, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,7 @@ class KafkaWriter(Closing):
         check_sizes(batch)
         lane = self._lane(topic)
         with lane.lock:
-            if lane.place is None:
-                lane.place = self._link.place(lane.name, topic)
-            return _Writing(self, lane, headers).write(batch) if batch else ()
+            return _Writing(self, lane, headers).write(batch)
 
     def close(self) -> None:
         self._link.close()
@@ -134,11 +132,12 @@ class _Writing:
         self._lane = lane
         self._headers = list(headers)
         self._offsets: list[int] = []
-        self._deadline = time.monotonic() + PATIENCE_S
+        self._deadline = time.monotonic() + writer.link.patience_s
         self._uncertain = False  # whether the batch at hand may be in the log already
         self._pause = MIN_PAUSE_S
 
     def write(self, entries: Sequence[Entry]) -> list[int]:
+        self._place()
         self._writer.stamp(self._lane)
         start, sequence = 0, self._lane.sequence
         batch = self._make(entries, 0, sequence)
@@ -174,8 +173,7 @@ class _Writing:
         return self._make(batch.entries, 0, lane.sequence)
 
     def _send(self, batch: _Batch) -> Callable[[], Any]:
-        place = self._lane.place
-        assert place is not None
+        place = self._place()
         topic = ProduceRequest.TopicProduceData
         partition = topic.PartitionProduceData(index=0, records=batch.data)
         request = ProduceRequest(
@@ -185,6 +183,12 @@ class _Writing:
             topic_data=[topic(topic_id=place.id, name=self._lane.name, partition_data=[partition])],
         )
         return self._link.start(lambda: self._link.send(request, place.leader))
+
+    def _place(self) -> Place:
+        lane = self._lane
+        if lane.place is None:
+            lane.place = self._link.place(lane.name, lane.topic)
+        return lane.place
 
     # --- outcomes ----------------------------------------------------------------------------------------------
 
@@ -197,7 +201,7 @@ class _Writing:
                 self._lane.producer = self._writer.new_producer()
                 self._lane.epoch = self._lane.sequence = 0
             elif passes_by_itself(error):
-                self._uncertain = True
+                self._uncertain |= not isinstance(error, errors.NodeNotReadyError)  # that was never sent
                 self._wait(error)
                 self._find_again(error)
             else:
@@ -209,25 +213,25 @@ class _Writing:
     def _refusal(self, batch: _Batch, answer: Callable[[], Any]) -> Exception | None:
         try:
             [topic] = answer().responses
-        except (errors.KafkaError, OSError) as error:
+        except (errors.KafkaError, OSError, UserError) as error:
             return error
         [partition] = topic.partition_responses
-        error = code_error(partition.error_code)
-        if error is None:
+        refusal = code_error(partition.error_code)
+        if refusal is None:
             count = len(batch.entries)
             self._offsets.extend(range(partition.base_offset, partition.base_offset + count))
             self._lane.sequence = batch.sequence + count
-        return error
+        return refusal
 
     def _find_again(self, error: Exception) -> None:
         lane = self._lane
         before, lane.place = lane.place, None
         try:
-            lane.place = self._link.place(lane.name, lane.topic)
+            place = self._place()
         except (LogUnavailable, TopicUnknown):
             lane.fence()
             raise
-        if before is not None and before.id != lane.place.id:
+        if before is not None and before.id != place.id:
             lane.fence()
             if self._uncertain or self._offsets:
                 raise LogUnavailable(f"{lane.topic} was made anew while it was written")
@@ -244,4 +248,3 @@ class _Writing:
         if self._uncertain:
             self._lane.fence()
         return translated(error, self._lane.topic)
-
