@@ -103,9 +103,9 @@ def test_a_user_without_rights_is_told_so(broker: Broker, log: Transport, prefix
         other.admin().create_topic("u")
 
 
-def _token() -> str:
+def _token(ago_s: int = 0) -> str:
     """An unsigned token, which the test broker takes."""
-    now = int(time.time())
+    now = int(time.time()) + ago_s
     parts = ({"alg": "none"}, {"sub": "admin", "iat": now, "exp": now + 300})
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts]
     return ".".join([*encoded, ""])
@@ -137,7 +137,7 @@ def test_other_ways_to_log_in(broker: Broker, tmp_path: Path) -> None:
 
 
 def test_a_token_that_is_refused_is_told(broker: Broker, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("no.token.")
+    (tmp_path / "token").write_text(_token(-600))
     text = broker.section("p.", sasl_mechanism="OAUTHBEARER", username="", password_file="")
     with pytest.raises(UserError) as refused:
         opened(text + f'token_file = "{tmp_path / "token"}"\n', tmp_path).admin().topics()
