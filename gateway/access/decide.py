@@ -8,7 +8,7 @@ In this order; the first rule that does not hold decides:
 3. Of these grants, one covers the channel; of those, one has not run out; of those, one has not used up its day.
    The channel is the one that the request names; it may be left out where these grants have only one.
 4. The item lists a proof of the evidence type, and the registry has the type.
-5. The fields asked for are fields of these proofs; asking for none means all of them. `Granted.allowed` says
+5. The fields asked for are fields of these proofs; asking for none means all of them. `Listing.allowed` says
    which fields each version of the type may show: a proof that pins a version opens no other one.
 6. A question about a holder uses a scheme of the type; a question by key field, one of the type's key fields.
    The identifier is brought to its normal form and must then be well formed.
@@ -23,7 +23,7 @@ That item, case and clerk are there is the request schema's rule; what is known 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple, TypeVar
 
 from contracts import identifiers
 from contracts.disclosures import HOLDERS
@@ -34,6 +34,9 @@ from contracts.service_items import Proof, ServiceItem
 from gateway.access.question import BundleQuestion, ByHolder, ByKey, Purpose, Question
 from gateway.tokens.values import Caller
 
+K = TypeVar("K")
+V = TypeVar("V")
+
 CLERK_ASSURANCE: Final = "claimed"
 CASE_CHECK: Final = "format_only"
 
@@ -42,9 +45,10 @@ ALL_HOLDERS, ASKED_HOLDER, NO_HOLDER = "all", "asked", "none"
 # Granted questions of one app on one day, by (service item, channel).
 Usage = Mapping[tuple[str, str], int]
 
+MAX_REMEMBERED: Final = 4096
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+
+class Refused(NamedTuple):
     """Why not: `code` of the error table, `pointer` (RFC 6901) into the request."""
 
     code: str
@@ -52,33 +56,49 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
-    """The app may use this service item, on this channel."""
+class Admission:
+    """What an app holds of one service item on one channel; never empty."""
 
     item: ServiceItem
     channel: str
+    grants: tuple[Grant, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
-    """What may be looked up and shown. `by` is in normal form; `fields` sorted, over all versions of the type."""
+class Listing:
+    """What a service item opens of one evidence type. `fields` sorted, over all versions of the type."""
 
-    item: ServiceItem
-    channel: str
     type: EvidenceType
-    by: ByHolder | ByKey
     fields: tuple[str, ...]
     unpinned: frozenset[str]
     pinned: Mapping[int, frozenset[str]]
-    holders: str
 
     def allowed(self, version: int) -> frozenset[str]:
         """The fields that a record of this version of the type may show."""
         return self.unpinned | self.pinned[version] if version in self.pinned else self.unpinned
 
 
-@dataclass(frozen=True, slots=True)
-class BundleGranted:
+class Granted(NamedTuple):
+    """What may be looked up and shown. `by` is in normal form."""
+
+    item: ServiceItem
+    channel: str
+    listing: Listing
+    by: ByHolder | ByKey
+
+    @property
+    def type(self) -> EvidenceType:
+        return self.listing.type
+
+    @property
+    def holders(self) -> str:
+        """Which holders are disclosed."""
+        if HOLDERS in self.listing.fields:
+            return ALL_HOLDERS
+        return ASKED_HOLDER if isinstance(self.by, ByHolder) else NO_HOLDER
+
+
+class BundleGranted(NamedTuple):
     """A bundle: each proof of the item, in the item's order, with what it grants or why it cannot be asked for."""
 
     item: ServiceItem
@@ -87,34 +107,59 @@ class BundleGranted:
     proofs: tuple[tuple[Proof, Granted | Refused], ...]
 
 
-def decide(caller: Caller, question: Question, registry: Snapshot, usage: Usage, now: int) -> Granted | Refused:
+class Policy:
+    """One registry version as the decision asks it. Remembers what it has worked out: the same question, the same
+    answer, because a snapshot never changes."""
+
+    def __init__(self, registry: Snapshot) -> None:
+        self.registry = registry
+        self._admissions: dict[tuple[str, str, str | None], Admission] = {}
+        self._listings: dict[tuple[str, str, tuple[str, ...] | None], Listing] = {}
+
+    def admission(self, app_id: str, item_id: str, channel: str | None) -> Admission | Refused:
+        """Rule 2 and the channel of rule 3."""
+        found = self._admissions.get((app_id, item_id, channel))
+        if found is None:
+            worked_out = _admission(self.registry, app_id, item_id, channel)
+            if isinstance(worked_out, Refused):
+                return worked_out
+            found = _remember(self._admissions, (app_id, item_id, channel), worked_out)
+        return found
+
+    def listing(self, item: ServiceItem, type_id: str, fields: tuple[str, ...] | None) -> Listing | Refused:
+        """Rules 4 and 5."""
+        found = self._listings.get((item.id, type_id, fields))
+        if found is None:
+            worked_out = _listing(self.registry, item, type_id, fields)
+            if isinstance(worked_out, Refused):
+                return worked_out
+            found = _remember(self._listings, (item.id, type_id, fields), worked_out)
+        return found
+
+
+def decide(caller: Caller, question: Question, policy: Policy, usage: Usage, now: int) -> Granted | Refused:
     """The decision on a lookup. `now` in Unix ms."""
-    admitted = admit(caller, question.purpose, registry, usage, now)
+    admitted = admit(caller, question.purpose, policy, usage, now)
     if isinstance(admitted, Refused):
         return admitted
-    proofs = admitted.item.proofs_of(question.evidence_type)
-    evidence_type = registry.current_types.get(question.evidence_type)
-    if not proofs or evidence_type is None:
-        return Refused("type_not_listed", "/evidence_type")
-    listed = frozenset(chain.from_iterable(proof.fields for proof in proofs))
-    fields = listed if question.fields is None else frozenset(question.fields)
-    if not fields <= listed:
-        first = next(at for at, name in enumerate(question.fields or ()) if name not in listed)
-        return Refused("field_not_listed", f"/fields/{first}")
-    by = _by(question.by, evidence_type)
-    return by if isinstance(by, Refused) else _granted(admitted, evidence_type, by, proofs, fields)
+    listing = policy.listing(admitted.item, question.evidence_type, question.fields)
+    if isinstance(listing, Refused):
+        return listing
+    by = _by(question.by, listing.type)
+    return by if isinstance(by, Refused) else Granted(admitted.item, admitted.channel, listing, by)
 
 
 def decide_bundle(
-    caller: Caller, question: BundleQuestion, registry: Snapshot, usage: Usage, now: int
+    caller: Caller, question: BundleQuestion, policy: Policy, usage: Usage, now: int
 ) -> BundleGranted | Refused:
     """The decision on a bundle: one question of the app, each proof with the fields of its own.
 
     A holder that no proof of the item can be about is refused; one that only some can be about is not.
     """
-    admitted = admit(caller, question.purpose, registry, usage, now)
+    admitted = admit(caller, question.purpose, policy, usage, now)
     if isinstance(admitted, Refused):
         return admitted
+    registry = policy.registry
     proofs = tuple((proof, _proof(admitted, proof, question.holder, registry)) for proof in admitted.item.proofs)
     holder = next((outcome.by for _, outcome in proofs if isinstance(outcome, Granted)), None)
     if isinstance(holder, ByHolder):
@@ -122,34 +167,58 @@ def decide_bundle(
     return next(outcome for _, outcome in proofs if isinstance(outcome, Refused))
 
 
-def admit(caller: Caller, purpose: Purpose, registry: Snapshot, usage: Usage, now: int) -> Admitted | Refused:
+def admit(caller: Caller, purpose: Purpose, policy: Policy, usage: Usage, now: int) -> Admission | Refused:
     """Rules 1 to 3."""
-    if registry.freshness(now) == CLOSED:
+    if policy.registry.freshness(now) == CLOSED:
         return Refused("registry_expired")
-    app = registry.apps.get(caller.app.id)
+    admission = policy.admission(caller.app.id, purpose.item, purpose.channel)
+    if isinstance(admission, Refused):
+        return admission
+    current = [grant for grant in admission.grants if now < grant.until]
+    if not current:
+        return Refused("grant_expired")
+    if all(used(grant, usage) >= grant.per_day for grant in current):
+        return Refused("limit_reached")
+    return admission
+
+
+def _admission(registry: Snapshot, app_id: str, item_id: str, channel: str | None) -> Admission | Refused:
+    app = registry.apps.get(app_id)
     if app is None:
         return Refused("app_unknown")
-    item = registry.items.get(purpose.item)
-    grants: Iterable[Grant] = [grant for grant in app.grants if purpose.item in grant.service_items]
+    item = registry.items.get(item_id)
+    grants = [grant for grant in app.grants if item_id in grant.service_items]
     if item is None or not grants:
         return Refused("item_not_granted", "/service_item")
-    channel = purpose.channel or _only_channel(grants)
+    channel = channel or _only_channel(grants)
     if channel is None:
         return Refused("channel_missing", "/channel")
-    for code, holds in (
-        ("channel_not_granted", lambda grant: channel in grant.channels),
-        ("grant_expired", lambda grant: now < grant.until),
-        ("limit_reached", lambda grant: used(grant, usage) < grant.per_day),
-    ):
-        grants = [grant for grant in grants if holds(grant)]
-        if not grants:
-            return Refused(code)
-    return Admitted(item, channel)
+    covering = tuple(grant for grant in grants if channel in grant.channels)
+    return Admission(item, channel, covering) if covering else Refused("channel_not_granted", "/channel")
 
 
 def _only_channel(grants: Iterable[Grant]) -> str | None:
     channels = {channel for grant in grants for channel in grant.channels}
     return channels.pop() if len(channels) == 1 else None
+
+
+def _listing(registry: Snapshot, item: ServiceItem, type_id: str, asked: tuple[str, ...] | None) -> Listing | Refused:
+    proofs = item.proofs_of(type_id)
+    evidence_type = registry.current_types.get(type_id)
+    if not proofs or evidence_type is None:
+        return Refused("type_not_listed", "/evidence_type")
+    listed = frozenset(chain.from_iterable(proof.fields for proof in proofs))
+    for at, name in enumerate(asked or ()):
+        if name not in listed:
+            return Refused("field_not_listed", f"/fields/{at}")
+    return _opened(evidence_type, proofs, listed if asked is None else frozenset(asked))
+
+
+def _remember(memory: dict[K, V], key: K, value: V) -> V:
+    if len(memory) >= MAX_REMEMBERED:  # the fields are the client's choice, so it must not choose how many
+        memory.clear()
+    memory[key] = value
+    return value
 
 
 def used(grant: Grant, usage: Usage) -> int:
@@ -163,12 +232,14 @@ def visible_items(app: App, registry: Snapshot, now: int) -> tuple[ServiceItem, 
     return tuple(item for item in registry.contents.service_items if item.id in granted)
 
 
-def _proof(admitted: Admitted, proof: Proof, holder: ByHolder, registry: Snapshot) -> Granted | Refused:
+def _proof(admitted: Admission, proof: Proof, holder: ByHolder, registry: Snapshot) -> Granted | Refused:
     evidence_type = type_of(proof, registry)
     if evidence_type is None:
         return Refused("type_not_listed")
     by = _by_holder(holder, evidence_type, "/holder")
-    return by if isinstance(by, Refused) else _granted(admitted, evidence_type, by, (proof,), frozenset(proof.fields))
+    if isinstance(by, Refused):
+        return by
+    return Granted(admitted.item, admitted.channel, _opened(evidence_type, (proof,), frozenset(proof.fields)), by)
 
 
 def type_of(proof: Proof, registry: Snapshot) -> EvidenceType | None:
@@ -178,21 +249,14 @@ def type_of(proof: Proof, registry: Snapshot) -> EvidenceType | None:
     return registry.types.get(f"urn:oncegate:{proof.evidence_type}:{proof.version}")
 
 
-def _granted(
-    admitted: Admitted,
-    evidence_type: EvidenceType,
-    by: ByHolder | ByKey,
-    proofs: tuple[Proof, ...],
-    fields: frozenset[str],
-) -> Granted:
+def _opened(evidence_type: EvidenceType, proofs: tuple[Proof, ...], fields: frozenset[str]) -> Listing:
     """What the proofs open of `fields`, version by version (rule 5)."""
     pinned: dict[int, frozenset[str]] = {}
     for proof in proofs:
         if proof.version is not None:
             pinned[proof.version] = pinned.get(proof.version, frozenset()) | fields.intersection(proof.fields)
     unpinned = fields.intersection(chain.from_iterable(proof.fields for proof in proofs if proof.version is None))
-    holders = ALL_HOLDERS if HOLDERS in fields else ASKED_HOLDER if isinstance(by, ByHolder) else NO_HOLDER
-    return Granted(admitted.item, admitted.channel, evidence_type, by, tuple(sorted(fields)), unpinned, pinned, holders)
+    return Listing(evidence_type, tuple(sorted(fields)), unpinned, pinned)
 
 
 def _by(by: ByHolder | ByKey, evidence_type: EvidenceType) -> ByHolder | ByKey | Refused:

@@ -4,16 +4,17 @@
    may be left out by an app that holds the item on one channel only.
 2. It asks about a holder, or by the value of one of the type's key fields.
 3. A bundle asks for every proof that the item needs, about one holder.
+
+Named tuples, because each question makes a few of them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from contracts.encoding import Json
 
 
-@dataclass(frozen=True, slots=True)
-class ByHolder:
+class ByHolder(NamedTuple):
     """About a holder: `scheme` (design: "holder") and `id`."""
 
     scheme: str
@@ -23,8 +24,7 @@ class ByHolder:
         return {"scheme": self.scheme, "id": self.id}
 
 
-@dataclass(frozen=True, slots=True)
-class ByKey:
+class ByKey(NamedTuple):
     """About whatever has this `value` in the key field `field`."""
 
     field: str
@@ -34,8 +34,7 @@ class ByKey:
         return {"field": self.field, "value": self.value}
 
 
-@dataclass(frozen=True, slots=True)
-class Purpose:
+class Purpose(NamedTuple):
     """Why somebody asks: for which item, in which case, by which clerk (at which terminal, on which channel)."""
 
     item: str
@@ -45,8 +44,7 @@ class Purpose:
     channel: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A lookup. `fields` None: all that the item may see."""
 
     purpose: Purpose
@@ -55,8 +53,7 @@ class Question:
     fields: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BundleQuestion:
+class BundleQuestion(NamedTuple):
     """A bundle."""
 
     purpose: Purpose

@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -25,8 +25,7 @@ from gateway.store.rows import StoredRecord
 MAX_FRAMES = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What leaves, and what the access record says of it. The mappings are by evidence type (id without version)."""
 
     members: bytes
@@ -49,7 +48,7 @@ class Frames:
         """The frame of a record. A version that the registry has not shows nothing but what is always visible."""
         evidence_type = self._types.get(vct)
         known = evidence_type or granted.type
-        allowed = granted.allowed(known.version) if evidence_type is not None else frozenset[str]()
+        allowed = granted.listing.allowed(known.version) if evidence_type is not None else frozenset[str]()
         found = self._frames.get((known.vct, allowed))
         if found is None:
             if len(self._frames) >= MAX_FRAMES:  # a client chooses the fields, so it must not choose how many
@@ -69,7 +68,7 @@ def compose(granted: Granted, rows: Sequence[StoredRecord], feed: Feed, frames: 
         b'"by":%b,%b,"evidence":[%b]' % (orjson.dumps(granted.by.to_json()), feed.members, evidence),
         released,
         tuple([row.record for row in ordered]),
-        {name: granted.fields},
+        {name: granted.listing.fields},
         {name: len(released)},
         {name: feed.state},
     )

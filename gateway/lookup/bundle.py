@@ -163,7 +163,7 @@ def _fields(answered: Sequence[_Answered]) -> dict[str, tuple[str, ...]]:
     for one in answered:
         if isinstance(one.part.outcome, Granted):
             name = one.part.outcome.type.id
-            fields[name] = tuple(sorted({*fields.get(name, ()), *one.part.outcome.fields}))
+            fields[name] = tuple(sorted({*fields.get(name, ()), *one.part.outcome.listing.fields}))
     return fields
 
 

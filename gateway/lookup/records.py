@@ -13,9 +13,10 @@
 from binascii import a2b_base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
+from orjson import loads
 
 from contracts.disclosures import HOLDERS
 from contracts.encoding import Json
@@ -27,11 +28,9 @@ from gateway.store.rows import StoredRecord
 REFUSED: Final = "refused"
 
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-_HIDDEN = ("_sd", HOLDERS)
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """A record's JSON, its status, and the string that is released with it (None: nothing is)."""
 
     form: bytes
@@ -70,9 +69,10 @@ def render(granted: Granted, row: StoredRecord, common: Frame) -> Rendered:
     if row.message is None:
         return Rendered(_refused(row), REFUSED, None)
     document, sd_jwt = disclose(row.message, common.allowed, granted)
-    form = b'{"record":%b,"status":%b,%b,"document":%b,"codes":%b,"sd_jwt":"%b"}' % (
-        orjson.dumps(row.record),
-        orjson.dumps(document["status"]),
+    # Record ids are plain ASCII and statuses words of ours: both checked before the message was stored.
+    form = b'{"record":"%b","status":"%b",%b,"document":%b,"codes":%b,"sd_jwt":"%b"}' % (
+        row.record.encode(),
+        document["status"].encode(),
         common.members,
         orjson.dumps(document),
         orjson.dumps(_codes(common.codes, document)),
@@ -84,27 +84,26 @@ def render(granted: Granted, row: StoredRecord, common: Frame) -> Rendered:
 def disclose(message: bytes, allowed: frozenset[str], granted: Granted) -> tuple[dict[str, Json], bytes]:
     """`document` and `sd_jwt` (rules 1 to 3)."""
     token, *texts = message.split(b"~")
-    visible = _decoded(token.split(b".", 2)[1])["doc"]
-    document = {name: value for name, value in visible.items() if name not in _HIDDEN}
-    asked = granted.by.to_json() if granted.holders == ASKED_HOLDER else None
+    _, payload, *decodable = message.translate(_TO_STANDARD).replace(b".", b"~", 2).split(b"~")
+    # One JSON text of all pieces: [payload, [salt, name, value], …]; what follows the last "~" is empty.
+    pieces = [a2b_base64(text + b"==") for text in (payload, *decodable[1:-1])]
+    claims, *contents = loads(b"[%b]" % b",".join(pieces))
+    document: dict[str, Json] = claims["doc"]
+    del document["_sd"]
+    rule, asked = granted.holders, granted.by
     holders: list[Json] = []
     kept = [token]
-    for text in texts[:-1]:
-        content = _decoded(text)
+    for text, content in zip(texts, contents, strict=False):
         if len(content) == 3:
             if content[1] in allowed:
                 document[content[1]] = content[2]
                 kept.append(text)
-        elif granted.holders == ALL_HOLDERS or content[1] == asked:
+        elif rule == ALL_HOLDERS or (rule == ASKED_HOLDER and (content[1]["scheme"], content[1]["id"]) == asked):
             holders.append(content[1])
             kept.append(text)
     document[HOLDERS] = holders
     kept.append(b"")
     return document, b"~".join(kept)
-
-
-def _decoded(text: bytes) -> Json:
-    return orjson.loads(a2b_base64(text.translate(_TO_STANDARD) + b"=="))
 
 
 def _codes(labels: Mapping[str, Mapping[str, Text]], document: Mapping[str, Json]) -> dict[str, Json]:

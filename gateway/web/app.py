@@ -14,14 +14,15 @@ from contracts.errors import Fault
 from contracts.schemas import Compiled
 from gateway.access.usage import UsageBook
 from gateway.web import catalogue, docs, openapi, schemas
-from gateway.web.calls import Calls, log_internal
+from gateway.web.calls import Calls
 from gateway.web.evidence import Evidence
 from gateway.web.health import Health
-from gateway.web.lookups import FramesOf, Lookups
+from gateway.web.lookups import BUNDLE, LOOKUP, Lookups
 from gateway.web.metrics import CONTENT_TYPE, Metrics
 from gateway.web.parts import ServeParts
-from gateway.web.problems import HEADERS, Problem, problem_of, problem_of_http, problem_response
+from gateway.web.problems import HEADERS, Problem, log_internal, problem_of, problem_of_http, problem_response
 from gateway.web.receipts import Receipts
+from gateway.web.server import HOT
 from gateway.web.tiles import PREFIX, Tiles
 from gateway.web.token import TokenEndpoint
 
@@ -39,14 +40,18 @@ def build_app(parts: ServeParts) -> web.Application:
     settings = parts.issuer.settings
     check = AnswerCheck() if parts.check_answers else None
     calls = Calls(parts.registry, parts.authenticator, settings, parts.log, parts.clock, metrics.count, check)
-    lookups = Lookups(evidence, usage, FramesOf())
+    lookups = Lookups(evidence, usage)
     tiles = Tiles(parts.slot, parts.log_dir)
     tokens = TokenEndpoint(parts.issuer, parts.registry, parts.clock, lambda code: metrics.count("token", code, 0.0))
     app = web.Application(middlewares=[problems], client_max_size=schemas.MAX_BODY)
+    hot = {
+        ("POST", "/v1/lookups"): calls.question("lookup", LOOKUP, lookups.lookup),
+        ("POST", "/v1/bundles"): calls.question("bundle", BUNDLE, lookups.bundle),
+    }
+    app[HOT] = hot
     app.add_routes(
         [
-            web.post("/v1/lookups", calls.handler("lookup", lookups.lookup)),
-            web.post("/v1/bundles", calls.handler("bundle", lookups.bundle)),
+            *(web.post(path, handler) for (_, path), handler in hot.items()),
             web.get("/v1/receipts/{log}/{index}", calls.handler("receipt", Receipts(parts.log, reader).receipt)),
             web.get("/v1/service-items", calls.handler("service_items", catalogue.service_items)),
             web.get("/v1/evidence-types", calls.handler("evidence_types", catalogue.evidence_types)),

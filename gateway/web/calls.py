@@ -10,16 +10,14 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from os import urandom
 from time import perf_counter
-from traceback import extract_tb
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
-import structlog
 from aiohttp import web
+from multidict import CIMultiDict
 
 from audit.log import AuditLog
 from audit.merkle import leaf_hash
@@ -39,14 +37,16 @@ from gateway.tokens.values import DPOP, Caller
 from gateway.tokens.values import Refused as NotAuthenticated
 from gateway.web.problems import (
     HEADERS,
+    HTTP_CODES,
     MEDIA_TYPE,
     Problem,
     RequestInvalid,
+    log_internal,
     problem_of,
     problem_of_http,
     problem_response,
 )
-from gateway.web.schemas import API_VERSION
+from gateway.web.schemas import API_VERSION, MAX_BODY
 from gateway.web.token import facts as facts_of_request
 
 REFUSED: Final = "refused"
@@ -55,10 +55,9 @@ BODY_SECONDS: Final = 10.0
 SALT_SIZE: Final = 16
 POOL_SIZE: Final = 4096
 
-_log = structlog.get_logger("oncegate.serve")
 _NOTHING: Mapping[str, Any] = {}
 _API_VERSION = API_VERSION.encode()
-_ANSWER_HEADERS: Mapping[str, str] = {"Content-Type": "application/json", **HEADERS}
+_ANSWER_HEADERS = CIMultiDict({"Content-Type": "application/json", **HEADERS})
 _PROBLEM_HEADERS: Mapping[str, str] = {"Content-Type": MEDIA_TYPE, **HEADERS}
 _BODY = b'{"api_version":"%b","transaction":"%b",%b,"receipt":{"log":%b,"index":%d,"leaf_hash":"%b","salt":"%b"}}'
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -67,8 +66,7 @@ _UUID_VERSION, _UUID_VARIANT = 0x7 << 76, 0x2 << 62
 _UUID_RANDOM_BITS = (1 << 80) - 1 - (0xF << 76) - (0x3 << 62)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """An authenticated call. `action` is what the access record says was done; `now` in Unix ms."""
 
     transaction: str
@@ -80,8 +78,7 @@ class Call:
     trace: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """As much of a question as is known: what a refusal, too, puts into the record."""
 
     purpose: Purpose | None = None
@@ -90,18 +87,18 @@ class Asked:
     channel: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a call came to. `members` is the body's JSON without its outer braces; `released` the strings that leave."""
 
     facts: AccessFacts
     members: bytes
     released: tuple[bytes, ...] = ()
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=lambda: _ANSWER_HEADERS)
+    headers: Mapping[str, str] | None = None
 
 
 Work = Callable[[Call, web.Request], Awaitable[Outcome]]
+Answerer = Callable[[Call, Mapping[str, Json]], Outcome]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -131,13 +128,36 @@ class Calls:
     def handler(self, action: str, work: Work) -> Handler:
         """The aiohttp handler of a call whose own part is `work`."""
 
+        async def outcome(call: Call, request: web.Request) -> Outcome:
+            try:
+                _no_query(request)
+                return await work(call, request)
+            except Exception as error:  # noqa: BLE001 — an unknown failure leaves a record, too
+                return _failed(call, error)
+
+        return self._framed(action, outcome)
+
+    def question(self, action: str, schema: Compiled, answer: Answerer) -> Handler:
+        """The handler of a call that is a JSON body of this schema and an answer to it."""
+
+        async def outcome(call: Call, request: web.Request) -> Outcome:
+            try:
+                _no_query(request)
+                body = _ready_body(request)
+                return answer(call, checked_json(request, await _late_body(request) if body is None else body, schema))
+            except Exception as error:  # noqa: BLE001 — an unknown failure leaves a record, too
+                return _failed(call, error)
+
+        return self._framed(action, outcome)
+
+    def _framed(self, action: str, outcome_of: Work) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             started = perf_counter()
             call = self._begin(request, action)
             if isinstance(call, Problem):
                 self._count(action, call.code, perf_counter() - started)
                 return problem_response(call)
-            outcome = await _outcome(call, request, work)
+            outcome = await outcome_of(call, request)
             response = await self.respond(call, outcome)
             self._count(action, outcome.facts.reason or GRANTED, perf_counter() - started)
             return response
@@ -164,7 +184,7 @@ class Calls:
         salt = _random(SALT_SIZE)
         try:
             leaf, opening = record(outcome.facts, outcome.released, salt)
-            await asyncio.sleep(0)
+            await _turn  # whoever else is ready appends in the same turn: one frame for all of them
             index = await self._log.append(leaf, opening)
         except Fault as fault:
             if fault.code == "record_too_large" and outcome.facts.decision == GRANTED:
@@ -181,28 +201,28 @@ class Calls:
         )
         if self._check is not None:
             self._check(call.action, outcome.status, body)
-        return web.Response(body=body, status=outcome.status, headers=outcome.headers)
+        headers = CIMultiDict(_ANSWER_HEADERS if outcome.headers is None else outcome.headers)
+        return web.Response(body=body, status=outcome.status, headers=headers)
 
 
-async def _outcome(call: Call, request: web.Request, work: Work) -> Outcome:
-    """Rule 2."""
-    try:
-        _no_query(request)
-        return await work(call, request)
-    except Fault as fault:
-        return refused(call, problem_of(fault), Asked())
-    except web.HTTPException as error:
+def _failed(call: Call, error: Exception) -> Outcome:
+    """Rule 2, for what was raised."""
+    if isinstance(error, Fault):
+        return refused(call, problem_of(error), Asked())
+    if isinstance(error, web.HTTPException):
         return refused(call, problem_of_http(error), Asked())
-    except Exception as error:  # noqa: BLE001 — an unknown failure leaves a record, too
-        log_internal(error, call.action, call.transaction)
-        return refused(call, Problem("internal"), Asked())
+    log_internal(error, call.action, call.transaction)
+    return refused(call, Problem("internal"), Asked())
 
 
-def log_internal(error: Exception, action: str, transaction: str | None = None) -> None:
-    """What failed and where, for us; never the error's own words, in which a value may stand."""
-    place = extract_tb(error.__traceback__)[-1]
-    at = f"{place.filename}:{place.lineno}"
-    _log.error("internal", action=action, transaction=transaction, error=type(error).__name__, at=at)
+class _Turn:
+    """Awaited, it gives everybody else who is ready one turn."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+_turn = _Turn()
 
 
 class _RandomBytes:
@@ -286,25 +306,33 @@ def access_facts(
     )
 
 
-async def read_json(request: web.Request, schema: Compiled) -> dict[str, Json]:
-    """The body, checked against `schema`; raises `Fault` `media_type_wrong`, `request_timeout`, `request_not_json` or
-    `request_invalid`, and aiohttp's 413 above the cap."""
-    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
+def checked_json(request: web.Request, body: bytes, schema: Compiled) -> dict[str, Json]:
+    """The object in the body; raises `Fault` `media_type_wrong`, `request_not_json` or `request_invalid`."""
+    media_type = request.headers.get("Content-Type", "")
+    if media_type != "application/json" and media_type.partition(";")[0].strip().lower() != "application/json":
         raise Fault("media_type_wrong")
-    body = await _body(request)
     try:
         value = parse_object(body)
     except Fault as fault:
-        raise Fault("request_not_json", detail=fault.detail) from None
+        raise Fault(HTTP_CODES.get(fault.code, fault.code), detail=fault.detail) from None
     faults = schema.faults(value)
     if faults:
         raise RequestInvalid(faults)
     return value
 
 
-async def _body(request: web.Request) -> bytes:
-    if request.content.is_eof():  # it came with the header: no timer for most requests
-        return await request.read()
+def _ready_body(request: web.Request) -> bytes | None:
+    """The body if it came with the header, as most do: no timer, no loop. Raises `Fault` `body_too_large`."""
+    content = request.content
+    if not content.is_eof():
+        return None
+    if content.total_bytes > MAX_BODY:
+        raise Fault("body_too_large")
+    return content.read_nowait()
+
+
+async def _late_body(request: web.Request) -> bytes:
+    """The body, waited for; raises `Fault` `request_timeout`, and aiohttp's 413 above the cap."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()

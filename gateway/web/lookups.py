@@ -1,99 +1,83 @@
 """`POST /v1/lookups` and `POST /v1/bundles`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from aiohttp import web
-
+from contracts.encoding import Json
 from contracts.errors import Fault
 from contracts.registry import Snapshot
 from contracts.schemas import Compiled
-from gateway.access.decide import BundleGranted, Granted, Refused, decide, decide_bundle
-from gateway.access.question import BundleQuestion, Question, read_bundle, read_question
+from contracts.service_items import Proof
+from gateway.access.decide import Granted, Policy, Refused, decide, decide_bundle
+from gateway.access.question import read_bundle, read_question
 from gateway.access.usage import UsageBook
-from gateway.lookup.answer import Answer, Frames, compose
+from gateway.lookup.answer import Frames, compose
 from gateway.lookup.bundle import Part, compose_bundle
 from gateway.lookup.feeds import feed_of
-from gateway.web.calls import Asked, Call, Outcome, answered, read_json, refused
+from gateway.web.calls import Asked, Call, Outcome, answered, refused
 from gateway.web.evidence import Evidence
 from gateway.web.problems import Problem, problem_of
 from gateway.web.schemas import BUNDLE_REQUEST, LOOKUP_REQUEST
 
-_LOOKUP = Compiled(LOOKUP_REQUEST)
-_BUNDLE = Compiled(BUNDLE_REQUEST)
+LOOKUP = Compiled(LOOKUP_REQUEST)
+BUNDLE = Compiled(BUNDLE_REQUEST)
 
 
-class FramesOf:
-    """The frames of the registry version in force."""
+class Rules:
+    """What is derived from one registry version."""
 
-    def __init__(self) -> None:
-        self._registry: Snapshot | None = None
-        self._frames = Frames({})
-
-    def __call__(self, registry: Snapshot) -> Frames:
-        if registry is not self._registry:
-            self._registry, self._frames = registry, Frames(registry.types)
-        return self._frames
+    def __init__(self, registry: Snapshot) -> None:
+        self.registry = registry
+        self.policy = Policy(registry)
+        self.frames = Frames(registry.types)
 
 
-@dataclass(frozen=True, slots=True)
 class Lookups:
     """The two calls, over one process's evidence and usage."""
 
-    evidence: Evidence
-    usage: UsageBook
-    frames: FramesOf
+    def __init__(self, evidence: Evidence, usage: UsageBook) -> None:
+        self._evidence = evidence
+        self._usage = usage
+        self._rules: Rules | None = None
 
-    async def lookup(self, call: Call, request: web.Request) -> Outcome:
+    def lookup(self, call: Call, body: Mapping[str, Json]) -> Outcome:
         """One type's evidence."""
-        question = read_question(await read_json(request, _LOOKUP))
-        asked = Asked(question.purpose, question.by, (question.evidence_type,))
-        granted = self._decide(call, question)
+        question = read_question(body)
+        app, now, rules = call.caller.app.id, call.now, self._rules_of(call.registry)
+        granted = decide(call.caller, question, rules.policy, self._usage.of(app, now), now)
         if isinstance(granted, Refused):
+            asked = Asked(question.purpose, question.by, (question.evidence_type,))
             return refused(call, Problem(granted.code, granted.pointer), asked)
-        asked = Asked(question.purpose, granted.by, asked.evidence_types, granted.channel)
-        return _finish(call, asked, lambda: self._answer(call, granted))
+        self._usage.count(app, granted.item.id, granted.channel, now)
+        asked = Asked(question.purpose, granted.by, (question.evidence_type,), granted.channel)
+        try:
+            feed, rows = self._evidence.find(granted, call.registry, now)
+            return answered(call, asked, compose(granted, rows, feed, rules.frames))
+        except Fault as fault:
+            return refused(call, problem_of(fault), asked)
 
-    async def bundle(self, call: Call, request: web.Request) -> Outcome:
+    def bundle(self, call: Call, body: Mapping[str, Json]) -> Outcome:
         """Everything that a service item needs."""
-        question = read_bundle(await read_json(request, _BUNDLE))
-        granted = self._decide_bundle(call, question)
+        question = read_bundle(body)
+        app, now, rules = call.caller.app.id, call.now, self._rules_of(call.registry)
+        granted = decide_bundle(call.caller, question, rules.policy, self._usage.of(app, now), now)
         if isinstance(granted, Refused):
             return refused(call, Problem(granted.code, granted.pointer), Asked(question.purpose, question.holder))
+        self._usage.count(app, granted.item.id, granted.channel, now)
         types = tuple(dict.fromkeys(proof.evidence_type for proof in granted.item.proofs))
         asked = Asked(question.purpose, granted.holder, types, granted.channel)
-        return _finish(call, asked, lambda: self._bundle_answer(call, granted))
+        try:
+            parts = [self._part(call, *one) for one in granted.proofs]
+            return answered(call, asked, compose_bundle(granted, parts, rules.frames))
+        except Fault as fault:
+            return refused(call, problem_of(fault), asked)
 
-    def _decide(self, call: Call, question: Question) -> Granted | Refused:
-        app, now = call.caller.app.id, call.now
-        decision = decide(call.caller, question, call.registry, self.usage.of(app, now), now)
-        if isinstance(decision, Granted):
-            self.usage.count(app, decision.item.id, decision.channel, now)
-        return decision
+    def _part(self, call: Call, proof: Proof, outcome: Granted | Refused) -> Part:
+        if isinstance(outcome, Refused):
+            return Part(proof, outcome, feed_of(()))
+        return Part(proof, outcome, *self._evidence.find(outcome, call.registry, call.now))
 
-    def _decide_bundle(self, call: Call, question: BundleQuestion) -> BundleGranted | Refused:
-        app, now = call.caller.app.id, call.now
-        decision = decide_bundle(call.caller, question, call.registry, self.usage.of(app, now), now)
-        if isinstance(decision, BundleGranted):
-            self.usage.count(app, decision.item.id, decision.channel, now)
-        return decision
-
-    def _answer(self, call: Call, granted: Granted) -> Answer:
-        feed, rows = self.evidence.find(granted, call.registry, call.now)
-        return compose(granted, rows, feed, self.frames(call.registry))
-
-    def _bundle_answer(self, call: Call, granted: BundleGranted) -> Answer:
-        parts = []
-        for proof, outcome in granted.proofs:
-            if isinstance(outcome, Granted):
-                parts.append(Part(proof, outcome, *self.evidence.find(outcome, call.registry, call.now)))
-            else:
-                parts.append(Part(proof, outcome, feed_of(())))
-        return compose_bundle(granted, parts, self.frames(call.registry))
-
-
-def _finish(call: Call, asked: Asked, answer: Callable[[], Answer]) -> Outcome:
-    try:
-        return answered(call, asked, answer())
-    except Fault as fault:
-        return refused(call, problem_of(fault), asked)
+    def _rules_of(self, registry: Snapshot) -> Rules:
+        rules = self._rules
+        if rules is None or rules.registry is not registry:
+            rules = self._rules = Rules(registry)
+        return rules

@@ -9,8 +9,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from traceback import extract_tb
 
 import orjson
+import structlog
 from aiohttp import web
 
 from contracts.encoding import Json
@@ -29,6 +31,9 @@ HEADERS: Mapping[str, str] = {
     "Server": "oncegate",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+_log = structlog.get_logger("oncegate.serve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,13 @@ def problem_response(problem: Problem) -> web.Response:
         content_type=MEDIA_TYPE,
         headers={**HEADERS, **(problem.headers or {})},
     )
+
+
+def log_internal(error: Exception, action: str, transaction: str | None = None) -> None:
+    """What failed and where, for us; never the error's own words, in which a value may stand."""
+    place = extract_tb(error.__traceback__)[-1]
+    at = f"{place.filename}:{place.lineno}"
+    _log.error("internal", action=action, transaction=transaction, error=type(error).__name__, at=at)
 
 
 def _error(one: SchemaFault) -> dict[str, Json]:

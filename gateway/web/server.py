@@ -4,16 +4,19 @@
 2. Time: a connection that has not sent a whole header within `IDLE_SECONDS` is closed, so a header that drips in
    keeps no connection; bodies have their own limit in `calls`.
 3. Number: above `MAX_CONNECTIONS` a new connection is closed at once.
-4. What is not even HTTP gets a problem document, too. No access log: addresses and bodies are nobody's business here.
+4. Calls in `HOT` go straight to their handler, past route table and middlewares: those handlers make a document of
+   every error themselves. It saves a tenth of what an answer costs.
+5. What is not even HTTP gets a problem document, too. No access log: addresses and bodies are nobody's business here.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import structlog
 from aiohttp import web
 
-from gateway.web.problems import Problem, problem_response
+from gateway.web.problems import Problem, log_internal, problem_response
 
 MAX_CONNECTIONS: Final = 4096
 IDLE_SECONDS: Final = 30.0
@@ -26,6 +29,11 @@ _LIMITS: dict[str, Any] = {
     "max_headers": 64,
     "max_line_size": 4096,
 }
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+# (method, raw path) → handler
+HOT: Final = web.AppKey("HOT", Mapping[tuple[str, str], Handler])
 
 _log = structlog.get_logger("oncegate.serve")
 
@@ -50,10 +58,12 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Rule 4. The words of the parser's error are not sent: they quote what the client sent."""
-        del exc, message
+        """Rule 5. The words of the parser's error are not sent: they quote what the client sent."""
+        del message
         if request.writer.output_size > 0:
             raise ConnectionError("the response has begun already")
+        if status != 400 and isinstance(exc, Exception):
+            log_internal(exc, request.path)
         response = problem_response(Problem("http_malformed" if status == 400 else "internal"))
         response.force_close()
         return response
@@ -81,4 +91,17 @@ class GuardedRunner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         limits = {name: value for name, value in self._kwargs.items() if name != "access_log_class"}
-        return GuardedServer(made.request_handler, request_factory=made.request_factory, **limits)
+        handler = _dispatcher(self._app.get(HOT, {}), made.request_handler)
+        return GuardedServer(handler, request_factory=made.request_factory, **limits)
+
+
+def _dispatcher(hot: Mapping[tuple[str, str], Handler], others: _Handler) -> _Handler:
+    """Rule 4."""
+
+    async def dispatch(request: web.BaseRequest) -> web.StreamResponse:
+        handler = hot.get((request.method, request.rel_url.raw_path))
+        if handler is None or not isinstance(request, web.Request):
+            return await others(request)
+        return await handler(request)
+
+    return dispatch

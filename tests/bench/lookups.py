@@ -32,8 +32,8 @@ from tests.bench.result import Result
 from tests.integration.serve_world import IDENTITY
 
 RECORDS = 10_000
-CONNECTIONS = 64
-IN_FLIGHT = 2  # requests on each connection at once
+CONNECTIONS = 128
+IN_FLIGHT = 1  # requests on each connection at once, as HTTP clients do
 TURNS = 5
 REQUESTS = 4_000  # of each kind in one turn
 PROMISED = {"mtls": 0.40, "dpop": 0.20}

@@ -143,7 +143,7 @@ class Store:
         writer = Writer(self.path, KEK)
         stream = stream_of(type_id)
         number = writer.stream(stream).id
-        writer.apply(Batch([Change(number, stream, writer.known(number, write.record), write)]))
+        writer.apply(Batch([Change(number, stream, writer.known(number, [write.record]).get(write.record), write)]))
         writer.close()
 
 
@@ -235,7 +235,7 @@ def parts_of(city: City, port: int, check_answers: bool = True) -> ServeParts:
         authenticator=authenticator,
         issuer=Issuer(settings, NODE_KEY, memory, authenticator, lambda: next(ids)),
         listen=Listen("127.0.0.1", port, ServerTls(city.server.certificate, city.server.private_key)),
-        clock=lambda: city.now(),
+        clock=lambda: int(city.now()),
         rollback_detectable=False,
         check_answers=check_answers,
     )
