@@ -61,6 +61,10 @@ class Corrupt(Exception):
     """Stored bytes are not what was written. Never repaired silently."""
 
 
+class Unavailable(Exception):
+    """Something that we need does not answer now, though nothing is known to be wrong with it. Try again later."""
+
+
 def _row(fault: str, status: int, zh: str, en: str, next_zh: str, next_en: str) -> ErrorRow:
     return ErrorRow(fault, status, Text(zh, en), Text(next_zh, next_en))
 

@@ -93,7 +93,7 @@ def load(path: Path) -> NodeConfig:
         root_key=registry.path("root_key"),
         root_alg=registry.choice("root_alg", SUITES, "EdDSA"),
         log=outermost.section("log"),
-        zone_keys=_paths(keys, "zone"),
+        zone_keys=_at_least_one(keys, "zone"),
         store_key=keys.path("store"),
         serve=None if serve is None else _serve(serve, data_dir),
     )
@@ -123,8 +123,8 @@ def _base_url(section: Section) -> str:
     return url
 
 
-def _paths(section: Section, name: str) -> tuple[Path, ...]:
-    paths = tuple(section.file.parent / Path(text).expanduser() for text in section.texts(name))
+def _at_least_one(section: Section, name: str) -> tuple[Path, ...]:
+    paths = section.paths(name)
     if not paths:
         raise section.mistake(Text(f"{name} 至少要一个密钥文件", f"{name} needs at least one key file"), name)
     return paths

@@ -1,4 +1,9 @@
-"""What every process of a node begins with: its configuration, its keys, the log, and the registry."""
+"""What every process of a node begins with: its configuration, its keys, the log, and the registry.
+
+1. A registry that is accepted must be there; a node waits for the first one, and says why it refused the one it saw.
+2. The node's zone, its key and the zone's private keys must be those of the registry. Ingest with another key would
+   refuse every message of the zone as unreadable, and those would be gone until the store is rebuilt.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,15 +14,25 @@ from pathlib import Path
 from contracts.algorithms import SigningKey
 from contracts.edge import keys
 from contracts.edge.clock import now_ms
-from contracts.edge.transport import Transport, open_transport
-from contracts.errors import UserError
+from contracts.edge.transport import TopicUnknown, Transport, open_transport
+from contracts.errors import Fault, UserError
 from contracts.hpke import DEFAULT_KEM, UnwrapKey
+from contracts.registry import Zone
 from contracts.registry.snapshot import Snapshot
 from contracts.text import Text
 from gateway.config import NodeConfig, load
 from gateway.registry_source import RegistrySource
+from gateway.store.sealing import KEY_SIZE
 
 _FIRST_REGISTRY_SECONDS = 30.0
+_PUBLISH = Text(
+    "请核对 [registry] 与 [log],并运行 oncegate control publish。",
+    "Check [registry] and [log], and run oncegate control publish.",
+)
+_ALL_ZONE_KEYS = Text(
+    "请在 zone 中列出该区域全部私钥(在用与停用)。", "List all private keys of that zone in it, active and retired."
+)
+_OWN_STORE_KEY = Text("请使用原来的密钥文件,或重新生成。", "Use the file that the store was made with, or create one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +46,47 @@ class Node:
     def signing_key(self) -> SigningKey:
         """The node's own key; raises `UserError` when the registry does not list it."""
         key = keys.load_signing_key(self.config.node_key, self.config.node_alg)
-        if key.kid not in self.registry.current().node_keys:
+        listed, _ = self.registry.current().node_keys.get(key.kid, (None, None))
+        if listed is None:
             what = Text("注册库中没有本节点的密钥", "The registry does not list this node's key")
             remedy = Text("请登记该公钥并重新发布注册库。", "Register its public half and publish the registry again.")
             raise UserError(what, str(self.config.node_key), remedy)
+        if (listed.id, listed.zone) != (self.config.node_id, self.config.zone):
+            what = Text(
+                f"注册库中该密钥属于 {listed.zone} 的 {listed.id}",
+                f"In the registry this key belongs to {listed.id} in {listed.zone}",
+            )
+            raise UserError(what, str(self.config.node_key), Text("请核对 [node]。", "Compare it with [node]."))
         return key
 
     def zone_keys(self) -> tuple[UnwrapKey, ...]:
-        """The zone's private keys, active and retired."""
-        return tuple(UnwrapKey(DEFAULT_KEM, keys.load_hpke_private(path)) for path in self.config.zone_keys)
+        """The zone's private keys, active and retired; raises `UserError` when one that is registered is missing."""
+        found = tuple(UnwrapKey(DEFAULT_KEM, keys.load_hpke_private(path)) for path in self.config.zone_keys)
+        listed = {key.wrap_key.kid for key in self.zone().keys}
+        if not listed <= {key.public.kid for key in found}:
+            what = Text(
+                f"缺少区域 {self.config.zone} 在注册库中登记的私钥",
+                f"A private key of zone {self.config.zone} is missing: the registry lists others",
+            )
+            raise self.config.file.section("keys").mistake(what, "zone", _ALL_ZONE_KEYS)
+        return found
+
+    def zone(self) -> Zone:
+        """The node's zone; raises `UserError` when the registry has none of that name."""
+        zones = self.registry.current().zones
+        if self.config.zone not in zones:
+            what = Text(f"注册库中没有区域 {self.config.zone}", f"The registry has no zone {self.config.zone}")
+            known = ", ".join(zones)
+            raise self.config.file.section("node").mistake(what, "zone", Text(f"可选:{known}", f"One of: {known}."))
+        return zones[self.config.zone]
 
     def store_key(self) -> bytes:
-        """The key-encryption key of the store."""
-        return keys.load_secret(self.config.store_key)
+        """The key-encryption key of the store; raises `UserError`."""
+        key = keys.load_secret(self.config.store_key)
+        if len(key) != KEY_SIZE:
+            what = Text(f"存储密钥应为 {KEY_SIZE} 字节", f"The store key must have {KEY_SIZE} bytes")
+            raise UserError(what, str(self.config.store_key), _OWN_STORE_KEY)
+        return key
 
 
 @contextmanager
@@ -56,20 +99,23 @@ def opened(config_path: Path) -> Iterator[Node]:
     source = RegistrySource(transport, root, config.data_dir, now_ms)
     try:
         _first_registry(source, str(config_path))
-        yield Node(config, transport, source)
+        node = Node(config, transport, source)
+        node.zone()
+        yield node
     finally:
         source.close()
 
 
 def _first_registry(source: RegistrySource, where: str) -> None:
-    source.refresh(0.0)
+    try:
+        source.refresh(0.0)
+        if source.newest() is None and source.refused is None:
+            source.refresh(_FIRST_REGISTRY_SECONDS)
+    except TopicUnknown:
+        raise UserError(Fault("registry_absent").row.title, where, _PUBLISH) from None
     if source.newest() is None:
-        source.refresh(_FIRST_REGISTRY_SECONDS if source.refused is None else 0.0)
-    if source.newest() is None:
-        why = source.refused.code if source.refused else "registry_absent"
-        what = Text(f"没有可用的注册库({why})", f"There is no registry to work with ({why})")
-        remedy = Text("请运行 oncegate control publish。", "Run oncegate control publish.")
-        raise UserError(what, where, remedy)
+        code = source.refused.code if source.refused else "registry_absent"
+        raise UserError(Fault(code).row.title, f"{where} {code}", _PUBLISH)
 
 
 @contextmanager

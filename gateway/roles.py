@@ -14,6 +14,7 @@ import structlog
 from contracts.edge.clock import now_ms
 from contracts.errors import UserError
 from contracts.text import Text
+from gateway.config import load
 from gateway.ingest.run import IngestParts, run_ingest
 from gateway.node import Node, following, opened
 
@@ -71,7 +72,8 @@ def ingest_parts(node: Node) -> IngestParts:
 
 
 def up(config_path: Path, roles: Sequence[str] = ("ingest", "serve")) -> None:
-    """All roles on this machine, each a process of its own; when one ends, all do."""
+    """All roles on this machine, each a process of its own; when one ends, all do. Raises `UserError`."""
+    load(config_path)  # a mistake in it is told once, not by every process
     with stop_signals() as stop:
         running = {role: _start(role, config_path) for role in roles}
         ended = _first_ended(running, stop)

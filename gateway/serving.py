@@ -6,13 +6,15 @@ opened: its checkpoints would verify nowhere.
 
 import os
 import secrets
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from audit.log import AuditLog, LogSettings
 from audit.notes import NoteSigner
-from contracts.edge import keys
+from contracts.edge import keys, system_errors
 from contracts.edge.clock import now_ms
 from contracts.encoding import b64url_decode
 from contracts.errors import UserError
@@ -22,6 +24,7 @@ from contracts.text import Text
 from gateway.config import ServeConfig
 from gateway.node import Node, following, opened
 from gateway.roles import configure_logging, stop_signals
+from gateway.store.database import StoreAbsent
 from gateway.store.reader import Reader
 from gateway.tokens.authenticate import Authenticator
 from gateway.tokens.grant import Issuer
@@ -44,14 +47,32 @@ def serve(config_path: Path) -> None:
         log = _open_log(node, serving)
         try:
             parts = serve_parts(node, serving, log)
+            _refuse_unusable(parts)
             # Proofs from before the start are refused and `iat` has whole seconds only: take no question before then.
             stop.wait((parts.authenticator.accepts_from - now_ms()) / 1000)
-            run_serve(parts, stop)
+            _run(parts, stop)
         finally:
             if log.alive:
                 log.close()
         if not log.alive and not stop.is_set():
             os._exit(EXIT_AUDIT_DEAD)
+
+
+def _run(parts: ServeParts, stop: threading.Event) -> None:
+    listening = threading.Event()
+    try:
+        run_serve(parts, stop, lambda _: listening.set())
+    except OSError as error:
+        if listening.is_set():
+            raise
+        what = Text("无法监听:{why}", "Cannot listen: {why}").fill(why=system_errors.why(error))
+        raise UserError(what, f"{parts.listen.host}:{parts.listen.port}", system_errors.remedy(error)) from None
+
+
+def _refuse_unusable(parts: ServeParts) -> None:
+    """A store that is there and cannot be read would refuse every lookup; ingest makes one that is not there yet."""
+    with suppress(StoreAbsent), parts.open_store():
+        pass
 
 
 def serve_parts(node: Node, serving: ServeConfig, log: AuditLog) -> ServeParts:
@@ -62,6 +83,7 @@ def serve_parts(node: Node, serving: ServeConfig, log: AuditLog) -> ServeParts:
     authenticator = Authenticator(settings, memory)
     issuer = Issuer(settings, node.signing_key(), memory, authenticator, lambda: secrets.token_urlsafe(16))
     store_path, store_key = node.config.store_path, node.store_key()
+    keys.require_private(serving.private_key)
     return ServeParts(
         registry=node.registry.current,
         open_store=lambda: Reader(store_path, store_key),
@@ -105,5 +127,7 @@ def _slot(node: Node, serving: ServeConfig) -> AuditSlot:
     slot = node.registry.current().audit_slots.get(serving.slot)
     if slot is None:
         what = Text(f"注册库中没有审计日志 {serving.slot}", f"The registry lists no audit log {serving.slot}")
-        raise UserError(what, "serve.slot", Text("请登记后重新发布。", "Register it and publish again."))
+        raise node.config.file.section("serve").mistake(
+            what, "slot", Text("请登记后重新发布。", "Register it and publish again.")
+        )
     return slot

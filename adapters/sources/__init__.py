@@ -62,7 +62,7 @@ def _csv(section: Section) -> CsvSource:
     section.has("delimiter")
     if len(delimiter) != 1 or delimiter in '"\r\n':
         raise section.mistake(_ONE_CHARACTER, "delimiter")
-    patterns = tuple((section.file.parent / Path(name).expanduser()).absolute() for name in section.texts("files"))
+    patterns = section.paths("files")
     if not patterns:
         raise section.mistake(_NO_FILES, "files")
     encoding = section.choice("encoding", ENCODINGS, "auto")

@@ -19,6 +19,7 @@ from adapters.rows import Broken, Row
 from adapters.sources import encodings
 from adapters.sources.csv_text import Cells, Splitter
 from adapters.values import strip
+from contracts.edge import system_errors
 from contracts.errors import UserError
 from contracts.text import Text
 
@@ -33,6 +34,7 @@ def _any(_: tuple[str, ...]) -> None:
 
 
 _NAMES_TWICE = Text("表头中列名 {name} 重复", "The column {name} is in the header twice")
+_UNREADABLE = Text("无法读取源文件:{why}", "The source file cannot be read: {why}")
 _HEADER_BAD = Text("无法读取表头", "The header cannot be read")
 _MEND_HEADER = Text("请检查首行与编码。", "Check the first line and the encoding.")
 
@@ -75,8 +77,8 @@ class CsvFile:
             with self.path.open("rb") as file:
                 yield from Splitter(self.delimiter).split(_decoded(file, encoding))
         except OSError as error:
-            what = Text(f"无法读取源文件:{error.strerror}", f"The source file cannot be read: {error.strerror}")
-            raise UserError(what, str(self.path), Text("请核对路径与权限。", "Check path and permissions.")) from None
+            what = _UNREADABLE.fill(why=system_errors.why(error))
+            raise UserError(what, str(self.path), system_errors.remedy(error)) from None
 
 
 def _decoded(file: BinaryIO, encoding: str) -> Iterator[tuple[int, str]]:

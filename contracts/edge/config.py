@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from contracts.edge import system_errors
 from contracts.edge.toml_lines import Place, line_numbers, line_of
 from contracts.errors import UserError
 from contracts.text import Text
@@ -95,6 +96,10 @@ class Section:
     def path(self, name: str, default: D = _REQUIRED) -> Path | D:
         """A path, absolute; a relative one starts at the directory of the configuration file, `~` is home."""
         return self._get(name, "text", _is_text, default, lambda n, value: self._resolve(self._not_empty(n, value)))
+
+    def paths(self, name: str, default: D = _REQUIRED) -> tuple[Path, ...] | D:
+        """A list of paths, perhaps empty, each as `path`."""
+        return self._get(name, "texts", _is_texts, default, lambda _, values: tuple(map(self._resolve, values)))
 
     def instant(self, name: str, default: D = _REQUIRED) -> int | D:
         """A time, as Unix milliseconds (RFC 3339; a bare TOML offset date-time is the same)."""
@@ -189,10 +194,15 @@ def read_toml(path: Path) -> Section:
     except FileNotFoundError:
         raise UserError(_NO_FILE, str(path), Text("请核对路径。", "Check the path.")) from None
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "UTF-8"
-        remedy = Text("请检查权限与编码(UTF-8)。", "Check permissions and encoding (UTF-8).")
+        why, remedy = _reading_error(error)
         raise UserError(_UNREADABLE.fill(why=why), str(path), remedy) from None
     return parse_toml(text, path)
+
+
+def _reading_error(error: OSError | UnicodeDecodeError) -> tuple[Text, Text]:
+    if isinstance(error, OSError):
+        return system_errors.why(error), system_errors.remedy(error)
+    return Text("不是 UTF-8 文本", "not UTF-8"), Text("请将该文件存为 UTF-8。", "Save the file as UTF-8.")
 
 
 def parse_toml(text: str, path: Path) -> Section:

@@ -26,8 +26,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from contracts.algorithms import SigningKey, Suite, VerifyKey, suite_of
+from contracts.algorithms import SUITES, SigningKey, Suite, VerifyKey, suite_of
 from contracts.edge.files import sync_directory, write_atomic, write_new
+from contracts.edge.system_errors import remedy, why
 from contracts.errors import Fault, UserError
 from contracts.text import Text
 
@@ -39,7 +40,6 @@ _TIGHTEN = Text(
 )
 _UNREADABLE = Text("无法读取密钥文件:{why}", "The key file cannot be read: {why}")
 _UNWRITABLE = Text("无法写入密钥文件:{why}", "The key file cannot be written: {why}")
-_CHECK_PATH = Text("请核对路径与权限。", "Check the path and its permissions.")
 _WRONG_KIND = Text("不是 {expected} 密钥", "Not a key of the kind {expected}")
 _USE_PEM = Text("请提供未加密的 PEM 文件,且算法相符。", "Give an unencrypted PEM file of that algorithm.")
 _TOO_SHORT = Text("密钥太短(至少 16 字节)", "The secret is too short (at least 16 bytes)")
@@ -90,6 +90,11 @@ def load_secret(path: Path) -> bytes:
     return secret
 
 
+def require_private(path: Path) -> None:
+    """Refuse a private file that others can touch, for those that a library reads itself; raises `UserError`."""
+    _read_private(path)
+
+
 def create_hpke_key(path: Path) -> X25519PrivateKey:
     """A new X25519 private key (DHKEM(X25519) of RFC 9180), durably at `path`; raises `UserError`."""
     key = X25519PrivateKey.generate()
@@ -122,7 +127,8 @@ def _known(alg: str, path: Path) -> Suite:
     try:
         return suite_of(alg)
     except Fault:
-        raise UserError(_UNKNOWN_ALG.fill(alg=alg), str(path)) from None
+        known = Text(f"可选:{', '.join(SUITES)}", f"One of: {', '.join(SUITES)}.")
+        raise UserError(_UNKNOWN_ALG.fill(alg=alg), str(path), known) from None
 
 
 def _signing_key(alg: str, key: Any) -> SigningKey:
@@ -162,14 +168,14 @@ def _write_private(path: Path, data: bytes) -> None:
     except FileExistsError:
         raise UserError(_EXISTS, str(path), _KEEP) from None
     except OSError as error:
-        raise UserError(_UNWRITABLE.fill(why=error.strerror), str(path), _CHECK_PATH) from None
+        raise UserError(_UNWRITABLE.fill(why=why(error)), str(path), remedy(error)) from None
 
 
 def _write_public(path: Path, key: Any) -> None:
     try:
         write_atomic(path, key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     except OSError as error:
-        raise UserError(_UNWRITABLE.fill(why=error.strerror), str(path), _CHECK_PATH) from None
+        raise UserError(_UNWRITABLE.fill(why=why(error)), str(path), remedy(error)) from None
 
 
 def _read_private(path: Path) -> bytes:
@@ -179,7 +185,7 @@ def _read_private(path: Path) -> bytes:
             exposed = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077
             data = b"" if exposed else file.read()
     except OSError as error:
-        raise UserError(_UNREADABLE.fill(why=error.strerror), str(path), _CHECK_PATH) from None
+        raise UserError(_UNREADABLE.fill(why=why(error)), str(path), remedy(error)) from None
     if exposed:
         raise UserError(_EXPOSED, str(path), _TIGHTEN)
     return data
@@ -189,4 +195,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(_UNREADABLE.fill(why=error.strerror), str(path), _CHECK_PATH) from None
+        raise UserError(_UNREADABLE.fill(why=why(error)), str(path), remedy(error)) from None

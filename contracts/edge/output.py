@@ -1,7 +1,8 @@
 """What the three console programs show, and how they end.
 
 1. A mistake ends in ONE line on stderr (what, where, remedy) in the reader's language, and exit code 2. No traceback.
-   A mistake on the command line itself likewise. Damaged own data is 3, Ctrl-C is 130.
+   A mistake on the command line itself likewise. Damaged own data is 3; 4 is something that does not answer now, the
+   message log for instance; Ctrl-C is 130.
 2. Results go to stdout, everything else to stderr. A closed pipe ends the program quietly.
 3. Progress shows on a terminal only.
 
@@ -21,13 +22,16 @@ from typer import Typer
 from typer.exceptions import Abort, TyperException
 from typer.main import get_command
 
+from contracts.edge import system_errors
 from contracts.edge.i18n import language
+from contracts.edge.usage import translated
 from contracts.encoding import Json
-from contracts.errors import Corrupt, Fault, UserError
+from contracts.errors import Corrupt, Fault, Unavailable, UserError
 from contracts.text import Text
 
 EXIT_MISTAKE = 2
 EXIT_CORRUPT = 3
+EXIT_AWAY = 4
 EXIT_INTERRUPTED = 130
 EXIT_PIPE = 1  # as typer has it
 
@@ -35,7 +39,9 @@ _USAGE = Text("命令行有误:{why}", "{why}")
 _HELP = Text("用法见 {command} --help", "See {command} --help")
 _CORRUPT = Text("存储的数据已损坏:{why}", "Stored data is damaged: {why}")
 _RESTORE = Text("请勿继续使用该目录,请联系管理员恢复。", "Stop using that directory and restore it.")
-_SYSTEM = Text("系统错误:{why}", "System error: {why}")
+_AWAY = Text("暂时不可用:{why}", "Not available now: {why}")
+_RETRY = Text("请检查该服务或文件后重试。", "Check that it is there and running, then try again.")
+_Mistake = UserError | Fault | Corrupt | Unavailable | OSError
 
 
 def run(app: Typer, args: Sequence[str] | None = None) -> NoReturn:
@@ -53,12 +59,18 @@ def execute(app: Typer, args: Sequence[str] | None = None) -> int:
         return EXIT_PIPE
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except (UserError, Fault, Corrupt, OSError) as error:
-        if isinstance(error, OSError) and error.filename is None:
+    except (UserError, Fault, Corrupt, Unavailable, OSError) as error:
+        if isinstance(error, OSError) and not system_errors.is_circumstance(error):
             raise
         complain(error)
-        return EXIT_CORRUPT if isinstance(error, Corrupt) else EXIT_MISTAKE
+        return _exit_code(error)
     return code
+
+
+def _exit_code(error: _Mistake) -> int:
+    if isinstance(error, Unavailable):
+        return EXIT_AWAY
+    return EXIT_CORRUPT if isinstance(error, Corrupt) else EXIT_MISTAKE
 
 
 def _invoke(app: Typer, args: Sequence[str] | None) -> int:
@@ -79,15 +91,15 @@ def _complain_usage(error: Exception) -> None:
         return
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "oncegate"
-    _print_error(_USAGE.fill(why=message), "", _HELP.fill(command=command))
+    _print_error(_USAGE.fill(why=translated(message)), "", _HELP.fill(command=command))
 
 
-def complain(error: UserError | Fault | Corrupt | OSError) -> None:
+def complain(error: _Mistake) -> None:
     """One line on stderr about `error`."""
     _print_error(*_facts(error))
 
 
-def _facts(error: UserError | Fault | Corrupt | OSError) -> tuple[Text, str, Text | None]:
+def _facts(error: _Mistake) -> tuple[Text, str, Text | None]:
     if isinstance(error, UserError):
         return error.what, error.where, error.remedy
     if isinstance(error, Fault):
@@ -95,7 +107,10 @@ def _facts(error: UserError | Fault | Corrupt | OSError) -> tuple[Text, str, Tex
         return error.row.title, where, error.row.next_step
     if isinstance(error, Corrupt):
         return _CORRUPT.fill(why=error), "", _RESTORE
-    return _SYSTEM.fill(why=error.strerror), os.fsdecode(error.filename), None
+    if isinstance(error, Unavailable):
+        return _AWAY.fill(why=error), "", _RETRY
+    where = "" if error.filename is None else os.fsdecode(error.filename)
+    return system_errors.why(error), where, system_errors.remedy(error)
 
 
 def error_line(what: Text, where: str, remedy: Text | None, lang: str) -> str:

@@ -14,8 +14,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cryptography import x509
+
+from audit.notes import parse_vkey
 from contracts import catalogue
 from contracts.algorithms import SUITES
+from contracts.edge import system_errors
 from contracts.edge.config import Section, read_toml
 from contracts.edge.keys import load_hpke_public, load_public_key
 from contracts.encoding import parse_object
@@ -44,6 +48,8 @@ from contracts.service_items import ServiceItem
 from contracts.text import Text
 
 T = TypeVar("T")
+_UNREADABLE = Text("无法读取文件 {name}:{why}", "The file {name} cannot be read: {why}")
+_OTHER_FILE = Text("请核对该文件。", "Check that file.")
 DAY_MS = 86_400_000
 
 
@@ -81,7 +87,7 @@ def _settings(files: Iterable[Section], directory: Path) -> Section:
     found = [file.section("registry") for file in files if file.has("registry")]
     if len(found) != 1:
         what = Text("[registry] 须恰好出现一次", "[registry] must stand exactly once")
-        raise UserError(what, str(directory))
+        raise UserError(what, str(directory), Text("请写在其中一个文件里。", "Put it into one of the files."))
     return found[0]
 
 
@@ -172,7 +178,7 @@ def _app(section: Section) -> App:
         section.text("unit"),
         tuple(_grant(grant) for grant in section.sections("grants")),
         tuple(_app_key(key) for key in section.sections("keys", ())),
-        tuple(_certificate(section, name) for name in section.texts("certificates", ())),
+        tuple(_certificate(section, path) for path in section.paths("certificates", ())),
     )
 
 
@@ -181,16 +187,22 @@ def _app_key(section: Section) -> AppKey:
     return AppKey(alg, jwk, section.choice("status", KEY_STATES, ACTIVE))
 
 
-def _certificate(section: Section, name: str) -> str:
-    return _read_text(section, "certificates", section.file.parent / name)
+def _certificate(section: Section, path: Path) -> str:
+    pem = _read_text(section, "certificates", path)
+    try:
+        x509.load_pem_x509_certificate(pem.encode())
+    except ValueError:
+        what = Text(f"{path.name} 不是 PEM 格式的证书", f"{path.name} is not a certificate in PEM")
+        raise section.mistake(what, "certificates", _OTHER_FILE) from None
+    return pem
 
 
 def _read_text(section: Section, key: str, path: Path) -> str:
     try:
         return path.read_text("ascii")
-    except (OSError, UnicodeDecodeError):
-        what = Text(f"无法读取文件 {path.name}", f"The file {path.name} cannot be read")
-        raise section.mistake(what, key, Text("请核对路径与权限。", "Check the path and its permissions.")) from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = system_errors.why(error) if isinstance(error, OSError) else Text("不是 ASCII 文本", "not ASCII")
+        raise section.mistake(_UNREADABLE.fill(name=path.name, why=why), key, _OTHER_FILE) from None
 
 
 def _grant(section: Section) -> Grant:
@@ -212,8 +224,20 @@ def _auditor(section: Section) -> Auditor:
 
 
 def _audit_slot(section: Section) -> AuditSlot:
-    vkey = section.text("vkey") if section.has("vkey") else _line(section, "vkey_file")
-    return AuditSlot(section.text("slot"), section.text("origin"), vkey, section.text("auditor"))
+    name = "vkey" if section.has("vkey") else "vkey_file"
+    vkey = section.text(name) if name == "vkey" else _line(section, name)
+    origin = section.text("origin")
+    if _origin_of(vkey) != origin:
+        what = Text(f"不是日志 {origin} 的验证公钥", f"Not the verifier key of the log {origin}")
+        raise section.mistake(what, name, Text("请填写该日志的 vkey。", "Give the vkey of that log."))
+    return AuditSlot(section.text("slot"), origin, vkey, section.text("auditor"))
+
+
+def _origin_of(vkey: str) -> str | None:
+    try:
+        return parse_vkey(vkey).name
+    except Fault:
+        return None
 
 
 def _line(section: Section, name: str) -> str:
@@ -241,9 +265,10 @@ def _own_types(directory: Path) -> Iterator[EvidenceType]:
             parsed = parse_object(schema.read_bytes())
         except OSError:
             what = Text("缺少 JSON Schema 文件", "The JSON Schema file is missing")
-            raise UserError(what, str(schema)) from None
+            raise UserError(what, str(schema), Text("请放在该 TOML 文件旁。", "Put it beside the TOML file.")) from None
         except Fault as fault:
-            raise UserError(fault.row.title, str(schema), fault.row.next_step) from None
+            where = " ".join(part for part in (str(schema), fault.pointer, fault.detail) if part)
+            raise UserError(fault.row.title, where, Text("请改正该 schema。", "Correct the schema.")) from None
         yield EvidenceType.from_author(read_toml(path).plain(), parsed, str(path))
 
 

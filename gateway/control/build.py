@@ -1,5 +1,7 @@
 """Build: sign the directory as the next version. Publish: write the signed version onto the log.
 
+The parts of a version are compared with its manifest before they are published: nodes would refuse altered ones.
+
 `DIR/build/` holds the newest version: `manifest.jws` and `parts/<digest, ":" as "-">.json`. The manifest is written
 last, so that a crash leaves the former version whole; on the log, parts come before the manifest that names them.
 """
@@ -20,6 +22,11 @@ from gateway.control.author import load
 REGISTRY_TOPIC = "registry"
 MANIFEST_KEY = b"manifest"
 PART_PREFIX = b"part/"
+_SAME_ROOT = Text("请使用此前签发该目录的根密钥。", "Use the root key that signed this directory before.")
+_RESTORE = Text(
+    "请从备份恢复 build 目录;重新开始会从版本 1 起,各节点将拒绝。",
+    "Restore the directory build from a backup: a new one begins at version 1, which nodes refuse.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +69,28 @@ def publish(directory: Path, root: VerifyKey, transport: Transport) -> Manifest:
 def read_built(directory: Path, root: VerifyKey) -> Signed:
     """What `build` wrote last, its signature checked; raises `UserError`."""
     folder = directory / "build"
+    path = folder / "manifest.jws"
     try:
-        data = (folder / "manifest.jws").read_bytes()
+        data = path.read_bytes()
         current = manifest.read(data, root)
-        parts = {ref.digest: _part_path(folder, ref.digest).read_bytes() for ref in current.parts}
     except OSError:
-        what = Text("没有构建好的注册库", "There is no built registry")
         remedy = Text("请先运行 oncegate control build。", "Run oncegate control build first.")
-        raise UserError(what, str(folder), remedy) from None
+        raise UserError(Text("没有构建好的注册库", "There is no built registry"), str(folder), remedy) from None
     except Fault as fault:
-        raise UserError(fault.row.title, str(folder), fault.row.next_step) from None
+        remedy = _SAME_ROOT if fault.code == "registry_root_unknown" else _RESTORE
+        raise UserError(fault.row.title, str(path), remedy) from None
+    parts = {ref.digest: _read_part(_part_path(folder, ref.digest), ref.digest, root) for ref in current.parts}
     return Signed(data, root.suite.digest_text(data), parts)
+
+
+def _read_part(path: Path, digest: str, root: VerifyKey) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise UserError(Fault("part_missing").row.title, str(path), _RESTORE) from None
+    if root.suite.digest_text(data) != digest:
+        raise UserError(Fault("part_altered").row.title, str(path), _RESTORE)
+    return data
 
 
 def _former(directory: Path, root: VerifyKey) -> tuple[Manifest, str] | None:

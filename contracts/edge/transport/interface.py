@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
-from contracts.errors import Fault, UserError
+from contracts.errors import Fault, Unavailable, UserError
 from contracts.text import Text
 
 DAY_MS = 86_400_000
@@ -75,7 +75,10 @@ class TopicUnknown(UserError):
     def __init__(self, topic: str) -> None:
         super().__init__(
             Text(f"主题 {topic} 不存在", f"There is no topic {topic}"),
-            remedy=Text("请先创建主题,或核对前缀。", "Create the topic first, or check the prefix."),
+            remedy=Text(
+                "请管理员运行 oncegate topics apply,或核对 [log] 的 prefix。",
+                "The administrator creates it with `oncegate topics apply`; or check `prefix` in [log].",
+            ),
         )
         self.topic = topic
 
@@ -93,7 +96,7 @@ class TopicNameInvalid(UserError):
         )
 
 
-class LogUnavailable(Exception):
+class LogUnavailable(Unavailable):
     """The log cannot do it now (disk full, broker away, locked too long). Try again later; nothing was promised."""
 
 
