@@ -68,10 +68,11 @@ class KafkaAdmin(Closing):
     def __init__(self, open_link: Callable[[], Link], prefix: str) -> None:
         self._open_link = open_link
         self._prefix = prefix
+        self._keeps = False
         self._kept: Link | None = None
 
     def __enter__(self) -> Self:
-        self._kept = self._kept or self._open_link()
+        self._keeps = True
         return self
 
     def create_topic(self, topic: str, cleaning: Cleaning = COMPACTED) -> bool:
@@ -112,11 +113,13 @@ class KafkaAdmin(Closing):
     def close(self) -> None:
         if self._kept is not None:
             self._kept.close()
-        self._kept = None
+        self._keeps, self._kept = False, None
 
     @contextmanager
     def _link(self) -> Iterator[Link]:
         link = self._kept or self._open_link()
+        if self._keeps:
+            self._kept = link
         try:
             yield link
         finally:

@@ -11,6 +11,7 @@
 
 import uuid
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -54,6 +55,7 @@ class Feed:
     position: int  # of the next record to hand out
     next: int  # of the next batch to fetch
     epoch: int = -1  # of the leader that wrote the last batch fetched
+    head: int = -1  # where the log ended when last heard of; -1 before the first answer
     ahead: int = 0  # bytes fetched and not yet unpacked
     fetched: deque[Fetched] = field(default_factory=deque)
     ready: list[Record] = field(default_factory=list)
@@ -92,6 +94,9 @@ class FetchHost(Protocol):
     def put(self, feed: Feed, fetched: Fetched) -> None:
         """Fetched bytes, to be read."""
 
+    def heard(self) -> None:
+        """There was an answer, perhaps without anything new."""
+
     def lose(self, feed: Feed) -> None:
         """The topic's position is not in the log."""
 
@@ -113,9 +118,9 @@ class FetchLoop:
         self._pause = MIN_PAUSE_S
         self.trouble: Exception | None = None
 
-    def touch(self, feed: Feed) -> None:
-        """Look at this topic again: it is new here, gone, read on, or has room."""
-        self._changed.add(feed)
+    def touch(self, feeds: Iterable[Feed]) -> None:
+        """Look at these topics again: they are new here, gone, read on, or have room."""
+        self._changed.update(feeds)
         self._wake.notify()
 
     def wake(self) -> None:
@@ -151,7 +156,7 @@ class FetchLoop:
             return None
         topic = FetchRequest.FetchTopic
         return FetchRequest(
-            max_wait_ms=CROWDED_WAIT_MS if self._crowded else FETCH_WAIT_MS,
+            max_wait_ms=self._patience_ms(named),
             min_bytes=1,
             max_bytes=FETCH_BYTES,
             isolation_level=COMMITTED,
@@ -162,6 +167,11 @@ class FetchLoop:
             rack_id="",
             min_version=13,
         )
+
+    def _patience_ms(self, named: Iterable[uuid.UUID]) -> int:
+        if any(self._feeds[key].head < 0 for key in named):
+            return 0  # whoever begins to read should hear soon how long the topic is
+        return CROWDED_WAIT_MS if self._crowded else FETCH_WAIT_MS
 
     def _changes(self) -> tuple[dict[uuid.UUID, tuple[int, int, int]], list[uuid.UUID]]:
         named: dict[uuid.UUID, tuple[int, int, int]] = {}
@@ -211,6 +221,7 @@ class FetchLoop:
             if error is not None:
                 self.trouble = error
                 lost.append(feed)
+        self._reader.heard()
         if lost:
             await self._find_again(lost)
 
@@ -223,6 +234,7 @@ class FetchLoop:
             return None
         if error is not None:
             return translated(error, feed.name)
+        feed.head = partition.last_stable_offset
         data = bytes(partition.records or b"")
         if data:
             aborted = tuple((item.producer_id, item.first_offset) for item in partition.aborted_transactions or ())

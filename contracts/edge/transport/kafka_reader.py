@@ -5,6 +5,8 @@
 3. A lost position is told before any record is taken; positions move when everything was unpacked.
 4. What is fetched and not yet read is bounded, for each topic and in all.
 5. While no broker answers, `read` raises `LogUnavailable` when its time is over; the loops go on trying.
+6. What the log is known to hold is waited for, up to `GRACE_S` beyond the time given: a `read` without any time still
+   finds what is there, as in a log on this machine.
 """
 
 import threading
@@ -22,6 +24,7 @@ from contracts.edge.transport.kafka_fetch import COMMITTED, Feed, FetchLoop
 from contracts.edge.transport.kafka_link import Closing, Link, Place
 
 AHEAD_BYTES = 64 * 1024 * 1024
+GRACE_S = 1.0
 
 
 class KafkaReader(Closing):
@@ -45,13 +48,12 @@ class KafkaReader(Closing):
         places = self._places(positions)
         for topic in list(self._feeds):
             self.remove(topic)
-        for topic, offset in positions.items():
-            self._begin(topic, offset, places[topic])
+        self._begin(positions, places)
 
     def add(self, topic: str, offset: int) -> None:
-        place = self._places([topic])[topic]
+        places = self._places([topic])
         self.remove(topic)
-        self._begin(topic, offset, place)
+        self._begin({topic: offset}, places)
 
     def remove(self, topic: str) -> None:
         with self._arrival:
@@ -62,18 +64,15 @@ class KafkaReader(Closing):
             self._ahead -= feed.ahead
             if feed in self._turn:
                 self._turn.remove(feed)
-        self._touch(feed, feed.place.leader)
+        self._touch([feed], feed.place.leader)
 
     def read(self, max_records: int, timeout_s: float) -> list[Record]:
         deadline = time.monotonic() + timeout_s
         while True:
             self._raise_fault()
             records = self._take(max_records)
-            left = deadline - time.monotonic()
-            if records or left <= 0 or self._bug is not None:
+            if records or not self._wait(deadline):
                 break
-            with self._arrival:
-                self._arrival.wait_for(lambda: self._turn or self._lost or self._bug, left)
         if not records:
             self._raise_trouble()
         return records
@@ -112,6 +111,10 @@ class KafkaReader(Closing):
                 self._turn.append(feed)
             self._arrival.notify_all()
 
+    def heard(self) -> None:
+        with self._arrival:
+            self._arrival.notify_all()
+
     def lose(self, feed: Feed) -> None:
         with self._arrival:
             self._lost.add(feed)
@@ -123,8 +126,8 @@ class KafkaReader(Closing):
             self.lose(feed)
         else:
             feed.place = place
-            self._touch(feed, place.leader)
-        self._touch(feed, before.leader)
+            self._touch([feed], place.leader)
+        self._touch([feed], before.leader)
 
     # --- inside ------------------------------------------------------------------------------------------------
 
@@ -134,19 +137,25 @@ class KafkaReader(Closing):
         places = {topic: found[name] for name, topic in names.items()}
         return {topic: _there(topic, place) for topic, place in places.items()}
 
-    def _begin(self, topic: str, offset: int, place: Place) -> None:
-        feed = Feed(topic, full_name(self._prefix, topic), place, offset, offset)
+    def _begin(self, positions: Mapping[str, int], places: Mapping[str, Place]) -> None:
+        feeds = [
+            Feed(topic, full_name(self._prefix, topic), places[topic], offset, offset)
+            for topic, offset in positions.items()
+        ]
         with self._arrival:
-            self._feeds[topic] = feed
-        self._touch(feed, place.leader)
+            self._feeds.update((feed.topic, feed) for feed in feeds)
+        for leader in {feed.place.leader for feed in feeds}:  # all at once: the first fetch is fair already
+            self._touch([feed for feed in feeds if feed.place.leader == leader], leader)
 
-    def _touch(self, feed: Feed, leader: int) -> None:
+    def _touch(self, feeds: list[Feed], leader: int) -> None:
         with self._arrival:
             loop = self._loops.get(leader)
             if loop is None:
                 loop = self._loops[leader] = FetchLoop(self, leader)
+                loop.touch(feeds)
                 self.link.net.call_soon_with_future(loop.run).add_errback(self._broken)
-        loop.touch(feed)
+                return
+        loop.touch(feeds)
 
     def _raise_fault(self) -> None:
         with self._arrival:
@@ -200,6 +209,27 @@ class KafkaReader(Closing):
         offset: int = answer.offset
         return offset
 
+    # --- waiting -----------------------------------------------------------------------------------------------
+
+    def _wait(self, deadline: float) -> bool:
+        """Wait for something to take until the deadline, by rule 6 beyond it; False if there is nothing."""
+        left = deadline - time.monotonic()
+        with self._arrival:
+            if left > 0:
+                self._arrival.wait_for(self._has_news, left)
+            else:
+                self._arrival.wait_for(lambda: self._has_news() or not self._expects(), max(left + GRACE_S, 0))
+            return self._bug is None and (left > 0 or self._has_news())
+
+    def _has_news(self) -> bool:
+        return bool(self._turn or self._lost or self._bug)
+
+    def _expects(self) -> bool:
+        """Whether the log is known, or not yet known not, to hold more."""
+        if any(loop.trouble is not None for loop in self._loops.values()):
+            return False
+        return any(feed.head < 0 or feed.next < feed.head for feed in self._feeds.values())
+
     # --- taking ------------------------------------------------------------------------------------------------
 
     def _take(self, max_records: int) -> list[Record]:
@@ -238,7 +268,7 @@ class KafkaReader(Closing):
                 self._turn.remove(feed)
             full = self.is_full()
         if feed.has_room and not had_room:
-            self._touch(feed, feed.place.leader)
+            self._touch([feed], feed.place.leader)
         if was_full and not full:
             for loop in list(self._loops.values()):
                 loop.wake()

@@ -271,6 +271,21 @@ def test_a_long_topic_is_read_ahead_within_bounds_and_complete(log: Transport) -
         assert [record.topic for record in read_count(reader, 1)] == ["short"]
 
 
+def test_without_any_time_a_read_still_finds_what_is_there(log: Transport) -> None:
+    with log.admin() as admin, log.writer() as writer, log.reader() as reader:
+        for topic in ("t", "empty"):
+            admin.create_topic(topic)
+        writer.write_many("t", [(b"%d" % number, bytes(5000)) for number in range(1000)])
+        reader.assign({"t": 0, "empty": 0})
+        count = 0
+        while records := reader.read(100, 0):
+            count += len(records)
+        assert count == 1000
+        started = time.monotonic()
+        assert reader.read(100, 0) == []
+        assert time.monotonic() - started < 0.2
+
+
 def test_many_topics_at_once(log: Transport) -> None:
     names = [f"t{number}" for number in range(40)]
     with log.admin() as admin, log.writer() as writer, log.reader() as reader:
