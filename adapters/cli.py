@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from contracts.edge.output import complain, emit_json, progress, run, say
-from contracts.errors import Corrupt
+from contracts.edge.output import command_line, complain, emit_json, progress, run, say
+from contracts.errors import Corrupt, UserError
 from contracts.text import Text
 
 if TYPE_CHECKING:
@@ -26,11 +26,19 @@ if TYPE_CHECKING:
 
 EXIT_OK, EXIT_MISTAKE, EXIT_BRAKED, EXIT_LOG_AWAY, EXIT_DAMAGED = 0, 2, 3, 4, 5
 DEFAULT_CONFIG = Path("adapter.toml")
+MAX_RUN = 2**63 - 1  # SQLite's largest
+_ONE_MODE = Text("--dry-run、--full、--watch 不能同时使用", "--dry-run, --full and --watch cannot be used together")
+_CHOOSE = Text("请只用其中一个。", "Choose one of them.")
 
-app = typer.Typer(name="oncegate-adapter", no_args_is_help=True, add_completion=False, help=__doc__)
+ABOUT = """What a department runs: reads its sources, signs, publishes. 部门侧适配器:读取、签名、发布。
 
-Config = Annotated[Path, typer.Argument(help="configuration file 配置文件")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout 输出 JSON")]
+Exit codes: 0 done (refused rows are reported), 2 a mistake of configuration or source, 3 braked, a person must approve,
+4 the message log is away, entries wait in the outbox, 5 the outbox is damaged.
+"""
+app = command_line("oncegate-adapter", ABOUT)
+
+Config = Annotated[Path, typer.Argument(help="The configuration file. 配置文件。")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON. 输出 JSON。")]
 
 
 def main() -> NoReturn:
@@ -42,13 +50,15 @@ def main() -> NoReturn:
 def run_command(
     config: Config = DEFAULT_CONFIG,
     json: AsJson = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="plan only, publish nothing 试运行")] = False,
-    full: Annotated[bool, typer.Option("--full", help="with a full feed statement 完整对账单")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Plan only, publish nothing. 试运行。")] = False,
+    full: Annotated[bool, typer.Option("--full", help="With a full feed statement. 附完整对账单。")] = False,
     watch: Annotated[
-        float | None, typer.Option(metavar="N", help="run on, looking every N seconds 每 N 秒检查一次", min=0.1)
+        float | None, typer.Option(metavar="N", min=0.1, max=86400, help="Run on, look every N s. 每 N 秒检查一次。")
     ] = None,
 ) -> int:
     """Read the sources and publish what changed. 读取源数据并发布变化。"""
+    if dry_run + full + (watch is not None) > 1:
+        raise UserError(_ONE_MODE, "oncegate-adapter run", _CHOOSE)
     if dry_run:
         return _guarded(lambda: _trial(config, json))
     if watch is not None:
@@ -58,9 +68,9 @@ def run_command(
 
 @app.command("approve-run")
 def approve_command(
-    run_id: Annotated[int, typer.Argument(metavar="ID", help="the braked run 被刹停的运行")],
+    run_id: Annotated[int, typer.Argument(metavar="ID", min=1, max=MAX_RUN, help="The braked run. 被刹停的运行。")],
     config: Config = DEFAULT_CONFIG,
-    named: Annotated[Path | None, typer.Option("--config", help="the same as the argument 同参数")] = None,
+    named: Annotated[Path | None, typer.Option("--config", help="The same as the argument. 同参数。")] = None,
     json: AsJson = False,
 ) -> int:
     """Approve exactly the plan of a braked run, and publish it. 批准被刹停的运行并发布。"""
@@ -81,8 +91,8 @@ def check_command(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> int:
 
 @app.command("keygen")
 def keygen_command(
-    path: Annotated[Path, typer.Argument(help="where the private key goes, e.g. adapter.pem 私钥文件")],
-    alg: Annotated[str, typer.Option(help="ES256, ES384 or EdDSA")] = "ES256",
+    path: Annotated[Path, typer.Argument(help="Where the private key goes, e.g. adapter.pem. 私钥文件。")],
+    alg: Annotated[str, typer.Option(help="ES256, ES384 or EdDSA. 算法。")] = "ES256",
     json: AsJson = False,
 ) -> int:
     """Create the adapter's key pair; prints what the security officer registers. 生成密钥对。"""
@@ -154,12 +164,7 @@ def _approve(run_id: int, path: Path, json: bool) -> int:
     try:
         return _run_once(path, json, False, only)
     except LockHeld:
-        say(
-            Text(
-                "已批准;运行中的适配器将在下次检查时发布。",
-                "Approved; the running adapter publishes it at its next look.",
-            )
-        )
+        say(_APPROVED)
         return EXIT_OK
 
 
@@ -226,7 +231,7 @@ def _exit_code(reports: "Sequence[StreamReport]") -> int:
 # --- status and keys -----------------------------------------------------------------------------------------------
 
 _APPROVED = Text(
-    "已批准;运行中的适配器将在下次检查时发布。", "Approved; the running adapter publishes it when it looks next."
+    "已批准;运行中的适配器将在下次检查时发布。", "Approved; the running adapter publishes it at its next look."
 )
 _STATUS = Text(
     "{stream}:序号 {seq}(纪元 {epoch}),在用 {live} 条,待发送 {unsent} 条,最近运行 {run}({state})",

@@ -42,6 +42,7 @@ from adapters.rows import Row
 from adapters.sources import Source, open_source
 from contracts import catalogue
 from contracts.algorithms import SUITES, SigningKey
+from contracts.edge import system_errors
 from contracts.edge.config import Section, read_toml
 from contracts.edge.keys import load_hpke_public, load_signing_key
 from contracts.edge.transport import Transport, open_transport
@@ -62,8 +63,8 @@ _TWICE = Text("证照类型 {name} 出现两次", "The evidence type {name} is t
 _ONE_STREAM = Text("一个适配器的每个证照类型只有一个数据流。", "An adapter has one stream for each evidence type.")
 _NO_STREAMS = Text("没有配置数据流", "There are no streams")
 _BAD_FILE = Text("无法读取 {name}:{why}", "{name} cannot be read: {why}")
-_MISSING_COLUMNS = Text("源中没有列 {missing}", "The source has no column {missing}")
-_COLUMNS = Text("源中的列:{known}", "Its columns: {known}")
+_MISSING_COLUMNS = Text("{name} 中没有列 {missing}", "{name} has no column {missing}")
+_COLUMNS = Text("其中的列:{known}", "Its columns: {known}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,11 @@ class StreamConfig:
         """Every row of the source; raises `UserError`, also if the source lacks a column that the mapping needs."""
         return self.source.rows(self._check_header)
 
-    def _check_header(self, header: tuple[str, ...]) -> None:
+    def _check_header(self, path: Path, header: tuple[str, ...]) -> None:
         missing = [column for column in self.mapping.columns if column not in header]
         if missing:
-            what = _MISSING_COLUMNS.fill(missing="、".join(missing))
-            raise UserError(what, self.where, _COLUMNS.fill(known=", ".join(header)))
+            what = _MISSING_COLUMNS.fill(missing=", ".join(missing), name=path.name)
+            raise UserError(what, f"{path}; {self.where}", _COLUMNS.fill(known=", ".join(header)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,9 @@ def _read(section: Section, path: Path, parse: Callable[[bytes], T]) -> T:
     try:
         return parse(path.read_bytes())
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "JSON, UTF-8"
+        why = (
+            system_errors.why(error) if isinstance(error, OSError) else Text("不是 UTF-8 的 JSON", "not JSON in UTF-8")
+        )
         raise section.mistake(_BAD_FILE.fill(name=path, why=why), "type_file") from None
 
 

@@ -5,6 +5,7 @@
 3. `state`: published, braked (nothing was), planned (a trial run), failed (`error`: the operator's mistake).
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -45,6 +46,8 @@ _UNSENT = Text(
     "  消息日志暂不可用:{count} 条已存入发件箱,下次运行时发送。",
     "  The message log is not available: {count} entries are safe in the outbox and go out with the next run.",
 )
+_WHY = Text("  原因:{reason}", "  Why: {reason}")
+_WOULD_BRAKE = Text("  正式运行将被刹停:{reason}", "  A real run would be BRAKED: {reason}")
 _APPROVE = Text(
     "  核对源数据;确认无误后批准:oncegate-adapter approve-run {run} {config}",
     "  Check the source; if it is right, approve it: oncegate-adapter approve-run {run} {config}",
@@ -128,24 +131,15 @@ class StreamReport:
 
     def _fault_lines(self) -> Iterator[Text]:
         for fault in self.faults[:SHOWN]:
-            reason = fault.reason
-            column = fault.column or "-"
-            yield Text(
-                _FAULT.zh.format(file=fault.file, line=fault.line, column=column, reason=reason.zh),
-                _FAULT.en.format(file=fault.file, line=fault.line, column=column, reason=reason.en),
-            )
+            yield _FAULT.fill(file=fault.file, line=fault.line, column=fault.column or "-", reason=fault.reason)
         if len(self.faults) > SHOWN:
             yield _MORE.fill(count=len(self.faults) - SHOWN, path=self.report_file)
 
     def _brake_lines(self, config: str) -> Iterator[Text]:
-        if self.state != BRAKED:
-            return
         for reason in self.why:
-            yield Text(f"  原因:{reason.zh}", f"  Why: {reason.en}")
-        command = f"oncegate-adapter approve-run {self.run} {config}"
-        yield Text(
-            f"  核对源数据;确认无误后批准:{command}", f"  Check the source; if it is right, approve it: {command}"
-        )
+            yield (_WHY if self.state == BRAKED else _WOULD_BRAKE).fill(reason=reason)
+        if self.state == BRAKED:
+            yield _APPROVE.fill(run=self.run, config=shlex.quote(config))
 
 
 def _planned(plan: Plan | None) -> dict[str, Json]:

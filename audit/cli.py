@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from contracts.edge.output import emit_json, progress, run, say
+from contracts.edge.output import command_line, emit_json, progress, run, say
 from contracts.encoding import Json
 from contracts.errors import Corrupt, Fault, UserError
 from contracts.text import Text
@@ -20,24 +20,22 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 
-app = typer.Typer(
-    name="oncegate-audit",
-    help="Check and read the audit logs of oncegate. 审计日志的验证与查阅。",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = command_line("oncegate-audit", "Check and read the audit logs of oncegate. 审计日志的验证与查阅。")
 
-Directory = Annotated[Path, typer.Argument(metavar="DIR", help="The directory of one log (it holds `checkpoint`).")]
-Vkey = Annotated[str, typer.Option(metavar="KEY", help="The log's verifier key. Default: the file `vkey` in DIR.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The directory of one log (it holds `checkpoint`). 日志目录。")
+]
+Vkey = Annotated[
+    str, typer.Option(metavar="KEY", help="The log's verifier key; else the file `vkey` in DIR. 验证公钥。")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON. 输出 JSON。")]
 
 _NO_LOG = Text("该目录不是审计日志", "Not the directory of an audit log")
 _NO_LOG_REMEDY = Text("请给出含有 checkpoint 文件的目录。", "Give the directory that holds the file `checkpoint`.")
 _NO_VKEY = Text("缺少日志验证公钥", "The verifier key of the log is missing")
 _NO_VKEY_REMEDY = Text("请用 --vkey 给出(见注册库)。", "Give it with --vkey; the registry lists it.")
 _BAD_HEAD = Text("该文件不是此日志的有效检查点", "Not a valid checkpoint of this log")
+_BAD_HEAD_REMEDY = Text("请给出该日志的检查点文件。", "Give a checkpoint file of this log.")
 _NEED_KEY = Text("查看密封内容需要审计员私钥", "Openings need the auditor's private key")
 _NEED_KEY_REMEDY = Text("请用 --auditor-key 给出。", "Give it with --auditor-key.")
 _BAR = Text("验证", "Verifying")
@@ -53,11 +51,15 @@ _FAILED = Text("验证失败:{file},条目 {first}–{last}:{what}", "FAILED: {f
 def verify_command(
     directory: Directory,
     vkey: Vkey = "",
-    head: Annotated[Path | None, typer.Option(help="A checkpoint known from elsewhere: witness, head_dir.")] = None,
-    openings: Annotated[bool, typer.Option("--openings", help="Also require an opening row for each entry.")] = False,
+    head: Annotated[
+        Path | None, typer.Option(help="A checkpoint known from elsewhere: witness, head_dir. 另存的检查点。")
+    ] = None,
+    openings: Annotated[
+        bool, typer.Option("--openings", help="Also require an opening row for each entry. 同时核对密封内容。")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Derive every tile and the root again from the entries, and compare with what is stored."""
+    """Derive every tile and the root again from the entries, and compare. 由条目重新推导并核对整个日志。"""
     from audit.verify import verify
 
     key = _log_key(directory, vkey)
@@ -74,14 +76,18 @@ def verify_command(
 @app.command("show")
 def show_command(
     directory: Directory,
-    last: Annotated[int, typer.Option(min=1, metavar="N", help="How many of the newest entries.")] = 20,
-    index: Annotated[int | None, typer.Option(min=0, metavar="I", help="Only this entry.")] = None,
-    openings: Annotated[bool, typer.Option("--openings", help="Also what is sealed for the auditor.")] = False,
-    auditor_key: Annotated[Path | None, typer.Option(help="The auditor's private key (X25519, PEM).")] = None,
+    last: Annotated[int, typer.Option(min=1, metavar="N", help="How many of the newest entries. 最新条数。")] = 20,
+    index: Annotated[int | None, typer.Option(min=0, metavar="I", help="Only this entry. 仅此条目。")] = None,
+    openings: Annotated[
+        bool, typer.Option("--openings", help="Also what is sealed for the auditor. 同时显示密封内容。")
+    ] = False,
+    auditor_key: Annotated[
+        Path | None, typer.Option(help="The auditor's private key (X25519, PEM). 审计员私钥。")
+    ] = None,
     vkey: Vkey = "",
     as_json: AsJson = False,
 ) -> None:
-    """Print entries of the published log."""
+    """Print entries of the published log. 查阅日志条目。"""
     from audit.show import Viewer
     from contracts.edge.keys import load_hpke_private
 
@@ -121,7 +127,7 @@ def _known(path: Path, key: "NoteKey") -> "Checkpoint":
     try:
         return open_note(path.read_bytes(), key)[0]
     except Fault as fault:
-        raise UserError(_BAD_HEAD, f"{path} {fault.code}") from None
+        raise UserError(_BAD_HEAD, f"{path} {fault.code}", _BAD_HEAD_REMEDY) from None
 
 
 def _size(directory: Path, key: "NoteKey") -> int | None:
@@ -138,9 +144,8 @@ def _say(report: "Report", own_key: bool) -> None:
     if report.difference is None:
         say(_WHOLE.fill(origin=report.origin, size=report.size, root=report.root.hex()))
     else:
-        place = {"file": report.difference.file, "first": report.difference.first, "last": report.difference.last}
-        what = report.difference.what
-        say(Text(_FAILED.zh.format(**place, what=what.zh), _FAILED.en.format(**place, what=what.en)))
+        found = report.difference
+        say(_FAILED.fill(file=found.file, first=found.first, last=found.last, what=found.what))
     if own_key:
         say(_OWN_KEY)
 

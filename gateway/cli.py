@@ -5,32 +5,30 @@ from typing import Annotated
 
 import typer
 
-from contracts.edge.output import emit_json, run, say
+from contracts.edge.output import command_line, emit_json, run, say
 from contracts.text import Text
 
-app = typer.Typer(
-    name="oncegate",
-    help="A data-sharing exchange gateway: signed evidence in, audited lookups out. 政务数据共享交换网关。",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+app = command_line(
+    "oncegate", "A data-sharing exchange gateway: signed evidence in, audited lookups out. 政务数据共享交换网关。"
 )
-control = typer.Typer(help="Build, sign and publish the registry.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(control, name="control")
+control = command_line("control", "Build, sign and publish the registry. 构建、签发并发布注册库。")
+topics = command_line("topics", "The topics of an installation. 安装所需的主题。")
+app.add_typer(control)
+app.add_typer(topics)
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Config = Annotated[Path, typer.Option("--config", "-c", help="The node's configuration file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object. 输出 JSON。")]
+Config = Annotated[Path, typer.Option("--config", "-c", help="The node's configuration file. 节点配置文件。")]
+Registry = Annotated[Path, typer.Argument(help="The directory of registry TOML files. 注册库目录。")]
 DEFAULT_CONFIG = Path("oncegate.toml")
 DEMO_DIR = Path(".demo")
 
 
 @control.command("new-root")
 def new_root(
-    key: Annotated[Path, typer.Argument(help="Where to write the private key (PEM); PATH.pub beside it.")],
-    alg: Annotated[str, typer.Option(help="ES256, ES384 or EdDSA.")] = "EdDSA",
+    key: Annotated[Path, typer.Argument(help="Where the private key (PEM) goes; the public one beside it. 私钥文件。")],
+    alg: Annotated[str, typer.Option(help="ES256, ES384 or EdDSA. 算法。")] = "EdDSA",
 ) -> None:
-    """Create the root key that signs the registry. Keep it offline."""
+    """Create the root key that signs the registry. Keep it offline. 生成根密钥,请离线保管。"""
     from contracts.edge import keys
 
     public = keys.create_signing_key(key, alg).public
@@ -41,12 +39,12 @@ def new_root(
 
 @control.command("build")
 def control_build(
-    directory: Annotated[Path, typer.Argument(help="The directory of registry TOML files.")],
-    root_key: Annotated[Path, typer.Option(help="The root's private key (PEM).")],
-    root_alg: Annotated[str, typer.Option(help="Its algorithm.")] = "EdDSA",
+    directory: Registry,
+    root_key: Annotated[Path, typer.Option(help="The root's private key (PEM). 根私钥。")],
+    root_alg: Annotated[str, typer.Option(help="Its algorithm. 其算法。")] = "EdDSA",
     as_json: Json = False,
 ) -> None:
-    """Check the directory and sign it as the next version, into DIRECTORY/build."""
+    """Check the directory and sign it as the next version, into DIRECTORY/build. 检查并签发下一版本。"""
     from contracts.edge import clock, keys
     from contracts.plain import to_plain
     from gateway.control.build import build
@@ -61,11 +59,11 @@ def control_build(
 
 @control.command("publish")
 def control_publish(
-    directory: Annotated[Path, typer.Argument(help="The directory of registry TOML files.")],
+    directory: Registry,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Write the built version onto the message log."""
+    """Write the built version onto the message log. 将已签发的版本写入消息日志。"""
     from contracts.edge.keys import load_public_key
     from contracts.edge.transport import open_transport
     from gateway.config import load
@@ -81,7 +79,7 @@ def control_publish(
 
 @app.command()
 def ingest(config: Config = DEFAULT_CONFIG) -> None:
-    """Run ingest: verify, validate and store what departments publish."""
+    """Verify, validate and store what departments publish. 验签、校验并入库。"""
     from gateway.roles import ingest as run_role
 
     run_role(config)
@@ -89,7 +87,7 @@ def ingest(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def serve(config: Config = DEFAULT_CONFIG) -> None:
-    """Run a serving process: lookups, bundles, receipts, each with its access record."""
+    """Answer lookups and bundles, each with its access record. 提供调取服务,逐次存证。"""
     from gateway.serving import serve as run_role
 
     run_role(config)
@@ -97,7 +95,7 @@ def serve(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def up(config: Config = DEFAULT_CONFIG) -> None:
-    """Run ingest and serve together on this machine."""
+    """Run ingest and serve together on this machine. 在本机同时运行入库与服务。"""
     from gateway.roles import up as run_roles
 
     run_roles(config)
@@ -105,7 +103,7 @@ def up(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def status(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
-    """Show every stream of this node: its state, as of when, live and refused records, gaps."""
+    """Show every stream of this node: its state, as of when, live and refused records. 查看各数据流的状态。"""
     from gateway.status_view import show
 
     show(config, as_json)
@@ -113,23 +111,23 @@ def status(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
 
 @app.command()
 def demo(
-    data_dir: Annotated[Path, typer.Option(help="Where everything goes; a former demo there is replaced.")] = DEMO_DIR,
-    once: Annotated[bool, typer.Option("--once", help="End after the checks instead of serving.")] = False,
+    data_dir: Annotated[
+        Path, typer.Option(help="Where everything goes; a former demo is replaced. 演示目录。")
+    ] = DEMO_DIR,
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the checks instead of serving. 检查后即结束。")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Play the whole story: three departments, a gateway, a morning at a window, and an audit."""
+    """Three departments, a gateway, a morning at a window, an audit: the whole story. 完整演示。"""
     from gateway.demo.cli import demo as play
 
     play(data_dir, once, as_json)
 
 
-topics = typer.Typer(help="The topics of an installation.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(topics, name="topics")
-
-
 @topics.command("apply")
 def topics_apply(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
-    """Create the topics that the registry needs and that are not there."""
+    """Create the topics that the registry needs and that are not there. 创建缺少的主题。"""
     from gateway.node import opened
     from gateway.topics import create_missing
 

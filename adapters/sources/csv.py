@@ -10,7 +10,8 @@
 """
 
 import codecs
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -26,10 +27,10 @@ from contracts.text import Text
 MAX_LINE = 1 << 20
 TOO_LONG = "\udfff"  # stands for a line that was skipped; no decoded text has it
 
-CheckHeader = Callable[[tuple[str, ...]], None]  # raises `UserError`
+CheckHeader = Callable[[Path, tuple[str, ...]], None]  # raises `UserError`
 
 
-def _any(_: tuple[str, ...]) -> None:
+def _any(_: Path, __: tuple[str, ...]) -> None:
     """Every header will do."""
 
 
@@ -50,12 +51,12 @@ class CsvFile:
 
     def rows(self, check: CheckHeader = _any) -> Iterator[Row]:
         """Every row, broken ones included. `check` sees the header of this very reading. Raises `UserError`."""
-        lines = self._lines()
-        header = self._header(lines)
-        if header:
-            check(header)
-        for cells in lines:
-            yield _row(self.path.name, header, cells)
+        with closing(self._lines()) as lines:
+            header = self._header(lines)
+            if header:
+                check(self.path, header)
+            for cells in lines:
+                yield _row(self.path.name, header, cells)
 
     def _header(self, lines: Iterator[Cells]) -> tuple[str, ...]:
         if self.columns:
@@ -71,7 +72,7 @@ class CsvFile:
                 raise UserError(_NAMES_TWICE.fill(name=name), f"{self.path}:{first.line}", _MEND_HEADER)
         return names
 
-    def _lines(self) -> Iterator[Cells]:
+    def _lines(self) -> Generator[Cells, None, None]:
         try:
             encoding = encodings.detect(self.path) if self.encoding == "auto" else self.encoding
             with self.path.open("rb") as file:

@@ -15,10 +15,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import orjson
 from typer import Typer
+from typer.core import TyperGroup
 from typer.exceptions import Abort, TyperException
 from typer.main import get_command
 
@@ -42,6 +43,33 @@ _RESTORE = Text("请勿继续使用该目录,请联系管理员恢复。", "Stop
 _AWAY = Text("暂时不可用:{why}", "Not available now: {why}")
 _RETRY = Text("请检查该服务或文件后重试。", "Check that it is there and running, then try again.")
 _Mistake = UserError | Fault | Corrupt | Unavailable | OSError
+
+
+class _Commands(TyperGroup):
+    """Lists its commands with their whole first paragraph, in both languages, where the library would cut it short."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        commands = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, _first_paragraph(command.help)) for name, command in commands if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _first_paragraph(text: str | None) -> str:
+    return " ".join((text or "").split("\n\n")[0].split())
+
+
+def command_line(name: str, about: str) -> Typer:
+    """An empty command line `name`: all console programs, and their groups of commands, look and behave alike."""
+    return Typer(
+        name=name,
+        help=about,
+        cls=_Commands,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
 
 
 def run(app: Typer, args: Sequence[str] | None = None) -> NoReturn:
@@ -75,7 +103,8 @@ def _exit_code(error: _Mistake) -> int:
 
 def _invoke(app: Typer, args: Sequence[str] | None) -> int:
     try:
-        result = get_command(app).main(None if args is None else list(args), standalone_mode=False)
+        name = app.info.name if isinstance(app.info.name, str) else None
+        result = get_command(app).main(None if args is None else list(args), name, standalone_mode=False)
     except TyperException as error:
         _complain_usage(error)
         return EXIT_MISTAKE

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,11 @@ from contracts.errors import UserError
 from contracts.text import Text
 
 _POLL_SECONDS = 0.05
+_WATCH_SECONDS = 0.2
 _GRACE_SECONDS = 10.0
+_WAITED = Text("等待超时:{what}", "Waited too long for: {what}")
+_ENDED = Text("进程 {name} 已意外退出:{why}", "The process {name} ended unexpectedly: {why}")
+_SEE_LOGS = Text("请查看日志。", "See the log.")
 
 
 def command(name: str) -> str:
@@ -58,15 +63,20 @@ class Processes:
         """Wait for `condition`; raises `UserError` when a process ended or the time is over."""
         deadline = time.monotonic() + seconds
         while not condition():
-            for name, process in self.running.items():
-                if (code := process.poll()) is not None:
-                    raise self._failed(name, code)
+            self._refuse_ended()
             if time.monotonic() > deadline:
-                waited = Text(f"等待超时:{what.zh}", f"Waited too long for: {what.en}")
-                raise UserError(
-                    waited, str(self.logs), Text("请查看该目录下的日志。", "See the logs in that directory.")
-                )
+                raise UserError(_WAITED.fill(what=what), str(self.logs), _SEE_LOGS)
             time.sleep(_POLL_SECONDS)
+
+    def watch(self, stop: threading.Event) -> None:
+        """Until `stop` is set; raises `UserError` when a process ended by itself."""
+        while not stop.wait(_WATCH_SECONDS):
+            self._refuse_ended()
+
+    def _refuse_ended(self) -> None:
+        for name, process in self.running.items():
+            if (code := process.poll()) is not None:
+                raise self._failed(name, code)
 
     def stop(self) -> None:
         """End all, the last started first; kill what does not end."""
@@ -82,6 +92,13 @@ class Processes:
         self.running.clear()
 
     def _failed(self, name: str, code: int) -> UserError:
-        lines = (self.logs / f"{name}.log").read_text("utf-8", "replace").strip().splitlines()
-        why = lines[-1] if lines else f"exit code {code}"
-        return UserError(Text(f"进程 {name} 已退出:{why}", f"The process {name} ended: {why}"), str(self.logs))
+        log = self.logs / f"{name}.log"
+        return UserError(_ENDED.fill(name=name, why=_why(log, code)), str(log), _SEE_LOGS)
+
+
+def _why(log: Path, code: int) -> str:
+    """The signal that ended it, or its own last words; JSON log lines are for the log."""
+    if code < 0:
+        return signal.Signals(-code).name
+    lines = log.read_text("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines and not lines[-1].startswith("{") else f"exit code {code}"

@@ -43,6 +43,7 @@ INSIDER = "household-bureau-1"
 _PATIENCE = 60.0
 
 Tell = Callable[[Text], None]
+ServeOn = Callable[[Outcome, Layout, Processes], None]
 Reports = Sequence[Mapping[str, Any]]
 
 
@@ -62,7 +63,7 @@ class Scene:
         return StoreReader(self.node.config.store_path, self.node.store_key())
 
 
-def play(directory: Path, tell: Tell, serve_on: Callable[[Outcome, Layout], None] | None = None) -> Outcome:
+def play(directory: Path, tell: Tell, serve_on: ServeOn | None = None) -> Outcome:
     """The whole demo below `directory`; everything runs until `serve_on`, called at the end, returns."""
     started = time.monotonic()
     with ExitStack() as stack:
@@ -88,7 +89,7 @@ def play(directory: Path, tell: Tell, serve_on: Callable[[Outcome, Layout], None
             seconds=time.monotonic() - started,
         )
         if serve_on is not None:
-            serve_on(outcome, scene.layout)
+            serve_on(outcome, scene.layout, scene.processes)
         return outcome
 
 

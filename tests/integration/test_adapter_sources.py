@@ -130,7 +130,7 @@ def test_several_files(tmp_path: Path) -> None:
         _write(tmp_path / f"part-{name}.csv", b"id", name.encode())
     source = _source(tmp_path / "part-*.csv", tmp_path / "part-a.csv")
     headers: list[tuple[str, ...]] = []
-    found = [(row.file, row.cells["id"]) for row in source.rows(headers.append)]
+    found = [(row.file, row.cells["id"]) for row in source.rows(lambda _, header: headers.append(header))]
     assert found == [("part-a.csv", "a"), ("part-b.csv", "b")]
     assert headers == [("id",), ("id",)]
     before = source.stamp()
@@ -141,7 +141,7 @@ def test_several_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["missing.csv", "missing-*.csv"])
 def test_a_missing_file_is_a_mistake_not_an_empty_source(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError):
-        list(_source(tmp_path / name).rows(lambda _: None))
+        list(_source(tmp_path / name).rows(lambda *_: None))
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def _run(*args: str, lang: str = "en") -> "subprocess.CompletedProcess[str]":
         (["fail", "user"], 2, "Error: Bad (a.toml:3). Mend it."),
         (["fail", "fault"], 2, "Error: Unknown algorithm (alg_unknown /alg). "),
         (["fail", "corrupt"], 3, "Error: Stored data is damaged: a segment. Stop using that directory and restore it."),
-        (["fail", "file"], 2, "Error: System error: No such file or directory (/nowhere)."),
+        (["fail", "file"], 2, "Error: No such file or directory (/nowhere). Check the path."),
         (["numbers", "x"], 2, "Error: Invalid value for 'count'"),
         (["numbers"], 2, "Error: Missing argument 'count'. See -c numbers --help"),
         (["nonsense"], 2, "Error: No such command 'nonsense'. See -c --help"),
