@@ -8,12 +8,14 @@
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 from kafka import errors
-from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest
+from kafka.admin import ConfigResourceType
+from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
 
 from contracts.edge.transport.interface import (
     COMPACTED,
@@ -29,6 +31,8 @@ from contracts.edge.transport.kafka_link import Closing, Link
 
 MAX_BATCH_BYTES = 1_048_588  # Kafka's own default, written down: `MAX_RECORD_BYTES` with its framing fits
 REPLICAS = 3
+PORTION = 200  # topics described in one request
+TOPIC = int(ConfigResourceType.TOPIC)
 ANSWER_MS = 10_000  # within which the controller does it or says that it did not
 SEGMENTS_PER_RETENTION = 7  # a segment goes as a whole: an expired record stays a seventh longer at most
 
@@ -60,6 +64,15 @@ def _cleaning(cleaning: Cleaning) -> Mapping[str, str]:
                 "retention.bytes": "-1",
                 "segment.ms": str(max(retention_ms // SEGMENTS_PER_RETENTION, 1)),
             }
+
+
+@dataclass(frozen=True, slots=True)
+class LiveTopic:
+    """A topic as a cluster has it: settings by Kafka's names, defaults included."""
+
+    partitions: int
+    replicas: int
+    settings: Mapping[str, str]
 
 
 class KafkaAdmin(Closing):
@@ -103,9 +116,20 @@ class KafkaAdmin(Closing):
 
     def topics(self) -> Mapping[str, str]:
         with self._link() as link:
-            topics = link.run(link.all_topics).topics
-        ours = [topic for topic in topics if topic.name.startswith(self._prefix) and not topic.is_internal]
-        return {topic.name.removeprefix(self._prefix): str(topic.topic_id) for topic in ours if not topic.error_code}
+            topics = self._ours(link.run(link.all_topics).topics)
+        return {topic.name.removeprefix(self._prefix): str(topic.topic_id) for topic in topics}
+
+    def describe(self) -> Mapping[str, LiveTopic]:
+        """Every topic under the prefix as the cluster has it. Needs the right to describe settings."""
+        live: dict[str, LiveTopic] = {}
+        with self._link() as link:
+            topics = {topic.name: topic for topic in self._ours(link.run(link.all_topics).topics)}
+            for names in _portions(list(topics)):
+                for name, settings in _settings(link, names).items():
+                    partitions = topics[name].partitions
+                    replicas = min(len(partition.replica_nodes) for partition in partitions)
+                    live[name.removeprefix(self._prefix)] = LiveTopic(len(partitions), replicas, settings)
+        return live
 
     def maintain(self, now_ms: int) -> None:
         """Brokers clean by themselves."""
@@ -114,6 +138,10 @@ class KafkaAdmin(Closing):
         if self._kept is not None:
             self._kept.close()
         self._keeps, self._kept = False, None
+
+    def _ours(self, topics: Iterable[Any]) -> list[Any]:
+        named = (topic for topic in topics if topic.name.startswith(self._prefix))
+        return [topic for topic in named if not topic.is_internal and not topic.error_code]
 
     @contextmanager
     def _link(self) -> Iterator[Link]:
@@ -135,6 +163,24 @@ def _creation(name: str, settings: Mapping[str, str], replicas: int) -> CreateTo
         timeout_ms=ANSWER_MS,
         validate_only=False,
     )
+
+
+def _portions(names: list[str]) -> Iterator[list[str]]:
+    return (names[start : start + PORTION] for start in range(0, len(names), PORTION))
+
+
+def _settings(link: Link, names: list[str]) -> Mapping[str, Mapping[str, str]]:
+    resource = DescribeConfigsRequest.DescribeConfigsResource
+    request = DescribeConfigsRequest(
+        resources=[resource(resource_type=TOPIC, resource_name=name, configuration_keys=None) for name in names],
+        include_synonyms=False,
+        include_documentation=False,
+    )
+    results = link.ask(lambda: request).results
+    for result in results:
+        if (error := code_error(result.error_code)) is not None:
+            raise translated(error, result.resource_name)
+    return {item.resource_name: {entry.name: entry.value for entry in item.configs} for item in results}
 
 
 def _wait_until(link: Link, name: str, *, there: bool) -> None:

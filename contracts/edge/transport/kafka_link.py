@@ -90,10 +90,11 @@ class Link:
         """Close all connections and end the thread. Twice does no harm."""
         if not self._closed:
             self._closed = True
-            with contextlib.suppress(errors.KafkaError, RuntimeError):
+            try:
                 self.net.run(self._shut)
-            self.net.stop()
-            self.net.close()
+            finally:
+                self.net.stop()
+                self.net.close()
 
     # --- inside the link's thread ------------------------------------------------------------------------------
 
@@ -160,7 +161,7 @@ class Link:
         managers = [manager for manager in (self._asking, self._fetching) if manager is not None]
         for manager in managers:
             for connection in list(manager._conns.values()):  # one that is being made would be left open
-                with contextlib.suppress(errors.KafkaError, OSError):
+                with contextlib.suppress(errors.KafkaError, OSError, UserError):
                     await manager.wait_for(connection.init_future, CLOSING_MS)
             manager.close()
 

@@ -1,0 +1,90 @@
+"""What is asked of a cluster, and what is said about one that does not grant it."""
+
+import pytest
+
+from contracts.edge.transport import COMPACTED, Expiring
+from contracts.edge.transport.kafka_admin import LiveTopic, topic_settings
+from gateway.topics import topics_of
+from gateway.topics_check import LOSES, WEAK, Principals, Right, commands, compare, rights
+from tests.unit.gateway.ingest.world import registry
+
+REGISTRY = registry()
+FINE = LiveTopic(1, 3, topic_settings(COMPACTED, 3))
+
+
+def _found(live: LiveTopic) -> list[tuple[str, str]]:
+    return [(one.kind, one.what.en) for one in compare({"t": COMPACTED}, {"t": live})]
+
+
+def test_a_topic_as_planned_has_no_findings() -> None:
+    assert not compare({"t": COMPACTED}, {"t": FINE})
+    assert not compare({"t": Expiring()}, {"t": LiveTopic(1, 3, topic_settings(Expiring(), 3))})
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("cleanup.policy", "delete"),
+        ("cleanup.policy", "compact,delete"),
+        ("min.compaction.lag.ms", "0"),
+        ("max.compaction.lag.ms", "9223372036854775807"),
+        ("max.message.bytes", "1000"),
+        ("min.insync.replicas", "1"),
+        ("unclean.leader.election.enable", "true"),
+        ("message.timestamp.type", "CreateTime"),
+        ("compression.type", "zstd"),
+    ],
+)
+def test_each_setting_that_loses_is_named_with_its_remedy(setting: str, value: str) -> None:
+    live = LiveTopic(1, 3, {**FINE.settings, setting: value})
+    [finding] = compare({"t": COMPACTED}, {"t": live})
+    assert (finding.kind, finding.topic) == (LOSES, "t")
+    assert f"{setting}={value}" in finding.what.en
+    assert f"{setting}={FINE.settings[setting]}" in finding.remedy.en
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("min.compaction.lag.ms", "999999999"), ("compression.type", "gzip"), ("segment.ms", "1")]
+)
+def test_a_setting_that_is_stricter_is_fine(setting: str, value: str) -> None:
+    assert not _found(LiveTopic(1, 3, {**FINE.settings, setting: value}))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("retention.ms", "1"), ("retention.bytes", "1"), ("segment.ms", "9" * 12)]
+)
+def test_expiring_topics_are_kept_exactly_as_long_as_they_should(setting: str, value: str) -> None:
+    live = LiveTopic(1, 3, {**topic_settings(Expiring(), 3), setting: value})
+    [finding] = compare({"t": Expiring()}, {"t": live})
+    assert finding.kind == LOSES
+
+
+def test_shape_counts_too() -> None:
+    assert _found(LiveTopic(2, 3, FINE.settings)) == [(LOSES, "has 2 partitions: no order")]
+    [(kind, what)] = _found(LiveTopic(1, 1, {**FINE.settings, "min.insync.replicas": "1"}))
+    assert (kind, what.startswith("has 1 replica")) == (WEAK, True)
+    [missing] = compare({"t": COMPACTED}, {})
+    assert (missing.kind, missing.what.en) == (LOSES, "is not there")
+
+
+def test_every_topic_has_its_command_and_nobody_may_more_than_they_need() -> None:
+    asked = rights(REGISTRY, Principals())
+    lines = commands(topics_of(REGISTRY), asked, "kafka:9093", "city.")
+    for topic in topics_of(REGISTRY):
+        [line] = [one for one in lines if "--create" in one and f" city.{topic} " in one]
+        assert "--partitions 1 --replication-factor 3" in line
+        assert "--config min.insync.replicas=2" in line
+    writers = {right.topic: right.principal for right in asked if "Write" in right.operations}
+    for stream in REGISTRY.streams:
+        assert writers[stream.topic] == f"User:{stream.adapter}"
+    assert {operation for right in asked for operation in right.operations} == {
+        "Read",
+        "Write",
+        "Describe",
+        "DescribeConfigs",
+    }
+
+
+def test_a_principal_is_quoted_for_the_shell() -> None:
+    [line] = commands({}, (Right("User:CN=a b,O=$(x)", ("Read",), "t"),), "k:1", "p.")
+    assert "'User:CN=a b,O=$(x)'" in line
