@@ -33,6 +33,9 @@ _NOT_ED25519 = Text("日志签名密钥必须是 Ed25519(EdDSA)", "A log is sign
 _BAD_ORIGIN = Text(
     "日志名称不能为空,也不能含空格或加号", "The origin of a log is not empty and has no space or plus sign"
 )
+_NEW_LOG_KEY = Text("请为该日志生成 Ed25519 密钥。", "Create an Ed25519 key for this log.")
+_CHOOSE_ORIGIN = Text("请在注册库中改正 origin。", "Correct its origin in the registry.")
+_MOUNT = Text("请挂载该存储,或先创建该目录。", "Mount that storage, or create the directory first.")
 _NO_HEAD_DIR = Text("head_dir 不是目录(存储未挂载?)", "head_dir is not a directory (is the storage mounted?)")
 
 
@@ -134,16 +137,16 @@ def _verified(note: bytes, press: Press) -> Checkpoint:
 
 def _signer(settings: LogSettings) -> NoteSigner:
     if settings.signing_key.suite.alg != "EdDSA":
-        raise UserError(_NOT_ED25519, settings.origin)
+        raise UserError(_NOT_ED25519, settings.origin, _NEW_LOG_KEY)
     try:
         return NoteSigner.of(settings.origin, settings.signing_key.key)
     except Fault:
-        raise UserError(_BAD_ORIGIN, settings.origin) from None
+        raise UserError(_BAD_ORIGIN, settings.origin, _CHOOSE_ORIGIN) from None
 
 
 def _head_path(settings: LogSettings) -> Path | None:
     if settings.head_dir is None:
         return None
     if not settings.head_dir.is_dir():  # not created: storage that is not mounted would look like a fresh start
-        raise UserError(_NO_HEAD_DIR, str(settings.head_dir))
+        raise UserError(_NO_HEAD_DIR, str(settings.head_dir), _MOUNT)
     return settings.head_dir / f"{quote(settings.origin, safe='')}.checkpoint"

@@ -51,9 +51,11 @@ def stop_signals() -> Iterator[threading.Event]:
 def ingest(config_path: Path) -> None:
     """Verify, validate and store what departments publish, until a stop signal."""
     configure_logging()
-    with opened(config_path) as node, stop_signals() as stop, following(node):
-        _log.info("ingest_started", node=node.config.node_id)
-        run_ingest(ingest_parts(node), stop)
+    with opened(config_path) as node, stop_signals() as stop:
+        parts = ingest_parts(node)
+        with following(node):
+            _log.info("ingest_started", node=node.config.node_id)
+            run_ingest(parts, stop)
 
 
 def ingest_parts(node: Node) -> IngestParts:

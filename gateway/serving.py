@@ -42,15 +42,16 @@ _log = structlog.get_logger("oncegate.serve")
 def serve(config_path: Path) -> None:
     """Serve until a stop signal, or until the audit log fails; then the process ends with EXIT_AUDIT_DEAD."""
     configure_logging()
-    with opened(config_path) as node, stop_signals() as stop, following(node):
+    with opened(config_path) as node, stop_signals() as stop:
         serving = _serve_config(node, config_path)
         log = _open_log(node, serving)
         try:
             parts = serve_parts(node, serving, log)
             _refuse_unusable(parts)
-            # Proofs from before the start are refused and `iat` has whole seconds only: take no question before then.
-            stop.wait((parts.authenticator.accepts_from - now_ms()) / 1000)
-            _run(parts, stop)
+            with following(node):
+                # Proofs from before the start are refused; `iat` has whole seconds only: take no question before then.
+                stop.wait((parts.authenticator.accepts_from - now_ms()) / 1000)
+                _run(parts, stop)
         finally:
             if log.alive:
                 log.close()
