@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from contracts.edge.transport import Cleaning
-from contracts.edge.transport.kafka_admin import REPLICAS, LiveTopic, topic_settings
+from contracts.edge.transport.kafka_topics import REPLICAS, LiveTopic, topic_settings
 from contracts.registry.snapshot import Snapshot
 from contracts.text import Text
 from gateway.control.build import REGISTRY_TOPIC

@@ -1,16 +1,13 @@
-"""Topics of a Kafka cluster: one partition each, with settings that lose nothing.
+"""Managing the topics of a Kafka cluster.
 
-1. Everything that matters is set at the topic, so that a cluster's defaults never decide: cleaning, lags, size,
-   who may lead, whose clock (the broker's: a writer's clock must not hold up cleaning).
-2. Replicas: three where there are brokers for it, and an acknowledged record is on two at least.
-3. A created topic is there for whoever asks any broker next; a deleted one is gone for them.
-4. Nothing is kept open between calls, unless the admin is used in a `with`: then one connection serves all of them.
+1. A created topic is there for whoever asks any broker next; a deleted one is gone for them.
+2. It has one partition, and replicas and settings as `kafka_topics.py` says.
+3. Nothing is kept open between calls, unless the admin is used in a `with`: then one connection serves all of them.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Self
 
 from kafka import errors
@@ -20,59 +17,17 @@ from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, Descr
 from contracts.edge.transport.interface import (
     COMPACTED,
     Cleaning,
-    Compacted,
-    Expiring,
     LogUnavailable,
     TopicUnknown,
     full_name,
 )
 from contracts.edge.transport.kafka_errors import code_error, translated
 from contracts.edge.transport.kafka_link import Closing, Link
+from contracts.edge.transport.kafka_topics import REPLICAS, LiveTopic, topic_settings
 
-MAX_BATCH_BYTES = 1_048_588  # Kafka's own default, written down: `MAX_RECORD_BYTES` with its framing fits
-REPLICAS = 3
 PORTION = 200  # topics described in one request
 TOPIC = int(ConfigResourceType.TOPIC)
 ANSWER_MS = 10_000  # within which the controller does it or says that it did not
-SEGMENTS_PER_RETENTION = 7  # a segment goes as a whole: an expired record stays a seventh longer at most
-
-
-def topic_settings(cleaning: Cleaning, replicas: int) -> Mapping[str, str]:
-    """A topic's settings by Kafka's names, for `oncegate topics` too."""
-    return {
-        **_cleaning(cleaning),
-        "min.insync.replicas": str(2 if replicas >= REPLICAS else 1),
-        "max.message.bytes": str(MAX_BATCH_BYTES),
-        "unclean.leader.election.enable": "false",
-        "message.timestamp.type": "LogAppendTime",
-        "compression.type": "producer",
-    }
-
-
-def _cleaning(cleaning: Cleaning) -> Mapping[str, str]:
-    match cleaning:
-        case Compacted(min_lag_ms, max_lag_ms):
-            return {
-                "cleanup.policy": "compact",
-                "min.compaction.lag.ms": str(min_lag_ms),
-                "max.compaction.lag.ms": str(max_lag_ms),
-            }
-        case Expiring(retention_ms):
-            return {
-                "cleanup.policy": "delete",
-                "retention.ms": str(retention_ms),
-                "retention.bytes": "-1",
-                "segment.ms": str(max(retention_ms // SEGMENTS_PER_RETENTION, 1)),
-            }
-
-
-@dataclass(frozen=True, slots=True)
-class LiveTopic:
-    """A topic as a cluster has it: settings by Kafka's names, defaults included."""
-
-    partitions: int
-    replicas: int
-    settings: Mapping[str, str]
 
 
 class KafkaAdmin(Closing):

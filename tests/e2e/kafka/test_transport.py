@@ -23,8 +23,8 @@ from contracts.edge.transport import (
     Writer,
     open_transport,
 )
-from contracts.edge.transport.kafka_admin import topic_settings
 from contracts.edge.transport.kafka_fetch import TOPIC_AHEAD_BYTES
+from contracts.edge.transport.kafka_topics import topic_settings
 from contracts.errors import UserError
 from tests.e2e.kafka.broker import Broker
 from tests.integration.transport.contract import PATIENCE_S, read_all, read_count

@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.edge.transport import COMPACTED, Expiring
-from contracts.edge.transport.kafka_admin import LiveTopic, topic_settings
+from contracts.edge.transport.kafka_topics import LiveTopic, topic_settings
 from gateway.topics import topics_of
 from gateway.topics_check import LOSES, WEAK, Principals, Right, commands, compare, rights
 from tests.unit.gateway.ingest.world import registry
