@@ -20,6 +20,7 @@ from gateway.web.problems import Problem, log_internal, problem_response
 
 MAX_CONNECTIONS: Final = 4096
 IDLE_SECONDS: Final = 30.0
+_FLUSH_LOOKS, _FLUSH_LOOK_SECONDS = 100, 0.02
 _LIMITS: dict[str, Any] = {
     "access_log": None,
     "auto_decompress": False,
@@ -78,6 +79,11 @@ class GuardedServer(web.Server):
     def is_full(self) -> bool:
         return len(self._connections) > self.limit
 
+    @property
+    def transports(self) -> list[asyncio.Transport]:
+        """Of the connections that are open now."""
+        return list(self._connections.values())
+
     def __call__(self) -> web.RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)
 
@@ -87,6 +93,18 @@ class GuardedRunner(web.AppRunner):
 
     def __init__(self, app: web.Application) -> None:
         super().__init__(app, shutdown_timeout=10.0, **_LIMITS)
+
+    async def cleanup(self) -> None:
+        """Let requests in flight end; then end the connections, without waiting for each peer's TLS good-bye."""
+        transports = self.server.transports if isinstance(self.server, GuardedServer) else []
+        await super().cleanup()
+        for _ in range(_FLUSH_LOOKS):
+            if not any(transport.get_write_buffer_size() for transport in transports):
+                break
+            await asyncio.sleep(_FLUSH_LOOK_SECONDS)
+        for transport in transports:
+            transport.abort()
+        await asyncio.sleep(_FLUSH_LOOK_SECONDS)
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()

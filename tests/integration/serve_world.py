@@ -160,6 +160,7 @@ class City:
     base_url: str = ""
     deaths: list[BaseException] = field(default_factory=list)
     now: Callable[[], int] = lambda: int(time.time() * 1000)
+    served: threading.Thread = field(default_factory=threading.Thread)
 
     def client(self) -> TokenClient:
         """The window's approval system: bound by its certificate."""
@@ -248,6 +249,7 @@ def running(city: City) -> Iterator[City]:
     city.base_url = f"https://127.0.0.1:{port}"
     stop, ready = threading.Event(), threading.Event()
     thread = threading.Thread(target=run_serve, args=(parts_of(city, port), stop, lambda _: ready.set()))
+    city.served = thread
     thread.start()
     try:
         assert ready.wait(10)
