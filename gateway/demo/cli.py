@@ -25,7 +25,7 @@ def demo(directory: Path, once: bool, as_json: bool) -> None:
     def serve_on(outcome: Outcome, layout: Layout, processes: Processes) -> None:
         if as_json:
             emit_json(outcome.as_json())
-        for line in (*summary(outcome), *(() if once else next_steps(layout))):
+        for line in (*summary(outcome), *(() if once else next_steps(outcome, layout))):
             tell(line)
         if not once:
             with stop_signals() as stop:

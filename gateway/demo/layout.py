@@ -9,9 +9,12 @@ log/            the embedded message log
 demo.json       all that a stranger's own client needs
 """
 
+import fcntl
+import os
 import shutil
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -36,6 +39,9 @@ ADAPTERS: Mapping[str, str] = {  # adapter → JOSE alg of its key
 }
 APPS = ("approval-windows", "city-mobile")
 WITH_CERTIFICATE = "approval-windows"
+MARK = ".oncegate-demo"
+_ELSEWHERE = Text("请先结束它,或另选目录。", "End it first, or choose another directory.")
+_OTHER_DIRECTORY = Text("请另选目录。", "Choose another directory.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +109,37 @@ def prepare(directory: Path) -> Layout:
 
 
 def _make_empty(directory: Path) -> None:
-    if directory.exists() and any(directory.iterdir()):
-        if not (directory / ".oncegate-demo").exists():
-            what = Text("目录非空,且不是演示目录", "The directory is not empty and holds no former demo")
-            raise UserError(what, str(directory), Text("请另选目录。", "Choose another directory."))
-        shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / ".oncegate-demo").touch()
+    present = {path.name for path in directory.iterdir()}
+    if present and MARK not in present:
+        what = Text("目录非空,且不是演示目录", "The directory is not empty and holds no former demo")
+        raise UserError(what, str(directory), _OTHER_DIRECTORY)
+    (directory / MARK).touch()
+    for name in present - {MARK}:
+        path = directory / name
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+@contextmanager
+def only_demo(directory: Path) -> Iterator[int]:
+    """A lock on a demo's directory, as the descriptor that holds it; its processes inherit it, so that none that was
+    left behind can write into the next demo. Raises `UserError` when it is held."""
+    if not (directory / MARK).exists():
+        _make_empty(directory)
+    descriptor = os.open(directory / MARK, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        _take(descriptor, directory)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, directory: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        what = Text("该目录中仍有演示进程在运行", "A demo, or a process of one, still runs in this directory")
+        raise UserError(what, str(directory), _ELSEWHERE) from None
 
 
 def _free_port() -> int:

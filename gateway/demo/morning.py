@@ -1,5 +1,6 @@
 """A morning at the window: who asks what, and what must come of it. A table; `visit` plays one row of it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +21,16 @@ LOOKUP, BUNDLE = "/v1/lookups", "/v1/bundles"
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One question: the app that asks, the call, its body, what must come of it, and its line in the story."""
+    """One question: the app that asks, the call, its body, what must come of it, and its line in the story.
+
+    `shows`: what the answer must say (`facts`), so that the story tells nothing that the answer does not.
+    """
 
     app: str
     path: str
     body: Mapping[str, Json]
     expected: str
+    shows: frozenset[str]
     story: Text
 
 
@@ -40,6 +45,11 @@ class Answered:
     released: tuple[bytes, ...]
     receipt: Receipt
 
+    @property
+    def as_told(self) -> bool:
+        """Whether it came as the script has it."""
+        return self.outcome == self.visit.expected and self.visit.shows <= facts(self.answer)
+
 
 def visits(cast: Cast) -> tuple[Visit, ...]:
     """The script."""
@@ -50,13 +60,18 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
             BUNDLE,
             _bundle("cn.open-restaurant", "CY-2026-000118", cast.restaurateur.person.resident_number),
             GRANTED,
-            Text("周女士开餐馆:一次调齐全部证明", "Ms Zhou opens a restaurant: all proofs in one call"),
+            frozenset({"found 3", "paper_required 1", "status valid"}),
+            Text(
+                "周女士开餐馆:一次调齐三份证明,只剩房产证或租赁合同需交纸质",
+                "Ms Zhou opens a restaurant: three proofs in one call; paper only for the premises",
+            ),
         ),
         Visit(
             windows,
             BUNDLE,
             _bundle("cn.open-restaurant", "CY-2026-000121", cast.lapsed_cook.person.resident_number),
             GRANTED,
+            frozenset({"found 3", "status expired"}),
             Text("陈先生的健康证明已过期:窗口当场可见", "Mr Chen's health certificate has expired: the clerk sees it"),
         ),
         Visit(
@@ -69,6 +84,7 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
                 {"unified_social_credit_code": cast.restaurateur.credit_code},
             ),
             GRANTED,
+            frozenset({"feed complete", "status valid"}),
             Text("按统一社会信用代码调取营业执照", "A business licence by its credit code"),
         ),
         Visit(
@@ -76,6 +92,7 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
             LOOKUP,
             _lookup("cn.transfer-vehicle", "GH-2026-000377", "cn.vehicle-registration", {"vin": cast.seller.vin}),
             GRANTED,
+            frozenset({"feed stale", "status valid"}),
             Text(
                 "机动车转让:供数已过对账期限,答案如实说明", "A car is sold: the feed is overdue, and the answer says so"
             ),
@@ -91,6 +108,7 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
                 ["licence_number"],
             ),
             GRANTED,
+            frozenset({"feed complete", "status revoked"}),
             Text("移动端(DPoP 令牌)调取驾驶证:已吊销", "The mobile app (DPoP) asks for a driving licence: revoked"),
         ),
         Visit(
@@ -103,16 +121,16 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
                 _holder(cast.stranger.person.resident_number),
             ),
             NOT_FOUND,
-            Text(
-                "林先生刚到本市:查无记录,也是有时间的事实", "Mr Lin is new in the city: not found, a fact with a time"
-            ),
+            frozenset({"feed complete"}),
+            Text("林先生刚到本市:查无记录,并注明截至何时", "Mr Lin is new in the city: not found, and as of when"),
         ),
         Visit(
             mobile,
             BUNDLE,
             _bundle("cn.open-restaurant", "CY-2026-000119", cast.restaurateur.person.resident_number),
             REFUSED,
-            Text("移动端未获授权办理该事项:拒绝", "The mobile app does not hold this service item: refused"),
+            frozenset({"code item_not_granted"}),
+            Text("移动端未获授权办理该事项", "The mobile app does not hold this service item"),
         ),
         Visit(
             windows,
@@ -125,7 +143,8 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
                 ["ethnic_group"],
             ),
             REFUSED,
-            Text("事项不需要民族字段:拒绝", "The item does not need this field: refused"),
+            frozenset({"code field_not_listed"}),
+            Text("该事项不需要民族字段", "The item does not need this field (ethnic group)"),
         ),
     )
 
@@ -170,6 +189,16 @@ def known(answered: Answered) -> Known:
     asked = answered.answer.get("by") or answered.answer["holder"]
     opening = opening_text(asked, str(body["clerk"]), None, str(body["case"]), records)
     return Known(members, answered.released, opening)
+
+
+def facts(answer: Any) -> frozenset[str]:
+    """What an answer says, in words: its code, the states of its feeds, its results counted, each record's status."""
+    parts = answer.get("proofs") or [answer]
+    results = Counter(part["result"] for part in parts if "result" in part)
+    found = {f"feed {part['feed']['state']}" for part in parts if "feed" in part}
+    found |= {f"{result} {count}" for result, count in results.items()}
+    found |= {f"status {entry['status']}" for entry in _evidence(answer)}
+    return frozenset(found | ({f"code {answer['code']}"} if "code" in answer else set()))
 
 
 def _evidence(answer: Any) -> list[Any]:

@@ -33,9 +33,13 @@ def command(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """The running ones by name. Use as a context manager: all are ended on the way out."""
+    """The running ones by name. Use as a context manager: all are ended on the way out.
+
+    `held`: a descriptor that all inherit.
+    """
 
     logs: Path
+    held: int
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def __enter__(self) -> "Processes":
@@ -49,12 +53,18 @@ class Processes:
         """Start in a session of its own, so that Ctrl-C reaches the demo first."""
         with (self.logs / f"{name}.out").open("wb") as out, (self.logs / f"{name}.log").open("wb") as log:
             self.running[name] = subprocess.Popen(
-                arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=(self.held,),
             )
 
     def result(self, name: str) -> Any:
         """Wait for the end of `name` and read the JSON that it printed; raises `UserError` when it failed."""
-        code = self.running.pop(name).wait()
+        code = self.running[name].wait()  # still listed, so that an interrupt ends it, too
+        del self.running[name]
         if code != 0:
             raise self._failed(name, code)
         return json.loads((self.logs / f"{name}.out").read_bytes())

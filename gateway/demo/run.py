@@ -27,7 +27,7 @@ from gateway.config import load
 from gateway.control.build import publish
 from gateway.demo import departments, handover, hostile, morning, tamper
 from gateway.demo.data import Planted, generate
-from gateway.demo.layout import ADAPTERS, APPS, WITH_CERTIFICATE, Layout, prepare
+from gateway.demo.layout import ADAPTERS, APPS, WITH_CERTIFICATE, Layout, only_demo, prepare
 from gateway.demo.outcome import Outcome
 from gateway.demo.processes import Processes, command
 from gateway.ingest.state import STALE, feed_state
@@ -97,6 +97,7 @@ def play(directory: Path, tell: Tell, serve_on: ServeOn | None = None) -> Outcom
 
 
 def _set_up(directory: Path, tell: Tell, stack: ExitStack) -> Scene:
+    held = stack.enter_context(only_demo(directory))
     layout = prepare(directory)
     today = datetime.fromtimestamp(now_ms() / 1000, UTC).date()  # what is valid and what has lapsed is as of today
     planted = generate(layout.root / "departments", SEED, today=today)
@@ -105,7 +106,7 @@ def _set_up(directory: Path, tell: Tell, stack: ExitStack) -> Scene:
     publish(layout.registry, root, open_transport(load(layout.node_config).log))
     node = stack.enter_context(opened(layout.node_config))
     create_missing(node.transport, node.registry.current())
-    processes = stack.enter_context(Processes(layout.root / "logs"))
+    processes = stack.enter_context(Processes(layout.root / "logs", held))
     for role in ("ingest", "serve"):
         processes.start(role, [command("oncegate"), role, "--config", str(layout.node_config)])
     handover.write(layout, morning.visits(planted.cast))
@@ -151,8 +152,8 @@ def _plant(scene: Scene) -> int:
     count = hostile.plant(scene.node.transport, ATTACKED, scene.node.registry.current(), keyring, insider)
     scene.tell(
         Text(
-            f"攻击者向日志写入 {count} 条伪造、重放、错钥的消息",
-            f"An attacker wrote {count} messages into the log: forged, replayed, under wrong keys",
+            f"演示扮演攻击者,向日志写入 {count} 条伪造、重放、错钥的消息",
+            f"The demo plays an attacker and writes {count} messages into the log: forged, replayed, under wrong keys",
         )
     )
     return count

@@ -14,9 +14,9 @@ def summary(outcome: Outcome) -> Iterator[Text]:
     """The figures in words."""
     granted, refused, missing = (outcome.count(name) for name in (GRANTED, REFUSED, NOT_FOUND))
     yield Text(
-        f"入库 {outcome.ingested} 条;植入的 {outcome.planted_messages} 条恶意消息全部退回({outcome.messages_rejected})",
-        f"Ingested {outcome.ingested}; of {outcome.planted_messages} hostile messages {outcome.messages_rejected} "
-        "were rejected",
+        f"入库 {outcome.ingested} 条;植入恶意消息 {outcome.planted_messages} 条,退回 {outcome.messages_rejected} 条",
+        f"Ingested {outcome.ingested} records; {outcome.planted_messages} hostile messages planted, "
+        f"{outcome.messages_rejected} rejected",
     )
     yield Text(
         f"窗口:{granted} 次调取,{refused} 次拒绝,{missing} 次查无;{outcome.receipts_verified} 份存证凭证核验通过",
@@ -25,25 +25,30 @@ def summary(outcome: Outcome) -> Iterator[Text]:
     )
     whole = outcome.audit.difference is None
     yield Text(
-        f"审计日志 {outcome.audit.size} 条,{'完整' if whole else '不完整'};"
+        f"审计日志 {outcome.audit.size} 条(含查验凭证的请求),{'完整' if whole else '不完整'};"
         f"改动一个字节:{'核验失败,已复原' if outcome.tamper_detected else '未被发现'}",
-        f"Audit log: {outcome.audit.size} entries, {'whole' if whole else 'NOT WHOLE'}; one byte changed: "
+        f"Audit log: {outcome.audit.size} entries (fetching a receipt is one, too), "
+        f"{'whole' if whole else 'NOT WHOLE'}; one byte changed: "
         f"{'verification failed, byte put back' if outcome.tamper_detected else 'NOT NOTICED'}",
     )
     yield Text(f"共 {outcome.seconds:.1f} 秒", f"{outcome.seconds:.1f} s in all")
 
 
-def next_steps(layout: Layout) -> Iterator[Text]:
+def next_steps(outcome: Outcome, layout: Layout) -> Iterator[Text]:
     """Commands to paste into another terminal."""
     audit, gate = shlex.quote(command("oncegate-audit")), shlex.quote(command("oncegate"))
     log, vkey = shlex.quote(str(layout.audit_dir)), shlex.quote(layout.vkey.read_text("ascii").strip())
     auditor = shlex.quote(str(layout.private("auditor")))
     config = shlex.quote(str(layout.node_config))
+    first = outcome.visits[0].receipt.index
     rows = (
         (Text("核验审计日志", "verify the audit log"), f"{audit} verify {log} --vkey {vkey}"),
         (
-            Text("以审计员身份查看最近的访问", "read the latest accesses as the auditor"),
-            f"{audit} show {log} --vkey {vkey} --last 3 --openings --auditor-key {auditor}",
+            Text(
+                f"以审计员身份查看第 {first} 条:谁、为哪件事、查了谁",
+                f"entry {first} as the auditor: who asked about whom, and why",
+            ),
+            f"{audit} show {log} --vkey {vkey} --index {first} --openings --auditor-key {auditor}",
         ),
         (Text("查看数据流状态", "see the state of the streams"), f"{gate} status --config {config}"),
     )
