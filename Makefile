@@ -22,6 +22,7 @@ tests/integration/interop/node_modules/.installed: tests/integration/interop/pac
 setup: .venv/.runtime ## install into .venv (pinned versions and hashes)
 
 setup-dev: .venv/.dev tests/integration/interop/node_modules/.installed ## what the tests need
+	sh deploy/kafka/kafka.sh install
 
 demo: setup ## the main job, end to end, on this machine; serves until Ctrl-C
 	@$(BIN)/oncegate demo
@@ -52,5 +53,5 @@ lock: ## renew the lock files (needs uv)
 
 clean: ## remove what the targets above made
 	rm -rf .venv .demo dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
-	  tests/integration/interop/node_modules
+	  tests/integration/interop/node_modules deploy/kafka/target
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

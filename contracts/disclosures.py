@@ -18,7 +18,7 @@ from typing import Final, NamedTuple, NoReturn
 import orjson
 
 from contracts.algorithms import Suite
-from contracts.encoding import Json, b64url_decode, b64url_encode, canonical, parse_strict
+from contracts.encoding import Json, b64url_decode, b64url_encode, canonical, parse_strict_all
 from contracts.errors import Fault
 from contracts.evidence_types import EvidenceType
 
@@ -111,41 +111,40 @@ def read_disclosures(
     A listed digest that is left over is a decoy or withheld: which of them, nobody can tell.
     """
     digest = suite.digest
+    kinds = [listed.pop(b64url_encode(digest(text)).decode(), None) for text in texts]
+    if None in kinds:
+        text = texts[kinds.index(None)]
+        raise Fault("disclosure_duplicate" if texts.count(text) > 1 else "disclosure_unlisted")
     free = set(evidence_type.disclosable)
     found: list[Disclosure] = []
-    for text in texts:
-        is_holder = listed.pop(b64url_encode(digest(text)).decode(), None)
-        if is_holder is None:
-            raise Fault("disclosure_duplicate" if texts.count(text) > 1 else "disclosure_unlisted")
-        found.append(_read_holder(text) if is_holder else _read_field(text, free, evidence_type))
+    contents = parse_strict_all([b64url_decode(text) for text in texts])
+    for text, is_holder, content in zip(texts, kinds, contents, strict=True):
+        name, value = _holder_of(content) if is_holder else _field_of(content)
+        if name in free:
+            free.remove(name)
+        elif name is not None:
+            _refuse_name(name, evidence_type, "name_duplicate")
+        if type(value) is not str:
+            _check_reserved(value, f"/{name or HOLDERS}")
+        found.append(Disclosure(text, name, value))
     return tuple(found)
 
 
-def _read_holder(text: bytes) -> Disclosure:
-    value = _content(text, 2)[1]
-    _check_reserved(value, "/holders")
-    return Disclosure(text, None, value)
-
-
-def _read_field(text: bytes, free: set[str], evidence_type: EvidenceType) -> Disclosure:
-    _, name, value = _content(text, 3)
-    if type(name) is not str:
+def _field_of(content: Json) -> tuple[str, Json]:
+    if type(content) is not list or len(content) != 3:
         raise Fault("disclosure_malformed")
-    if name not in free:
-        _refuse_name(name, evidence_type, "name_duplicate")
-    free.remove(name)
-    if type(value) is not str:
-        _check_reserved(value, f"/{name}")
-    return Disclosure(text, name, value)
-
-
-def _content(text: bytes, length: int) -> list[Json]:
-    content = parse_strict(b64url_decode(text))
-    if type(content) is not list or len(content) != length or type(content[0]) is not str:
+    salt, name, value = content
+    if type(salt) is not str or type(name) is not str:
         raise Fault("disclosure_malformed")
-    if len(content[0]) < _SALT_TEXT:
+    if len(salt) < _SALT_TEXT:
         raise Fault("salt_too_short")
-    return content
+    return name, value
+
+
+def _holder_of(content: Json) -> tuple[None, Json]:
+    if type(content) is not list or len(content) != 2:
+        raise Fault("disclosure_malformed")
+    return None, _field_of([content[0], HOLDERS, content[1]])[1]
 
 
 def _refuse_name(name: str, evidence_type: EvidenceType, known: str) -> NoReturn:

@@ -7,8 +7,8 @@
 4. Only then the signature, and only after that may anybody look into the payload.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from contracts.algorithms import SigningKey, VerifyKey, suite_of
 from contracts.encoding import b64url_decode, b64url_encode, canonical, parse_object
@@ -18,8 +18,7 @@ MAX_HEADER = 512  # of its base64url text; also what one entry of the cache belo
 _HEADER_NAMES = {"alg", "kid", "typ"}
 
 
-@dataclass(frozen=True, slots=True)
-class Compact:
+class Compact(NamedTuple):
     """A parsed, not yet verified JWS. `signing_input` is what the signature and the identity are over."""
 
     alg: str

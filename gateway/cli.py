@@ -125,18 +125,34 @@ def demo(
     play(data_dir, once, as_json)
 
 
+@topics.command("plan")
+def topics_plan(
+    config: Config = DEFAULT_CONFIG,
+    node: Annotated[str, typer.Option(help="The nodes' principal.")] = "User:oncegate",
+    control: Annotated[str, typer.Option(help="Control's principal.")] = "User:oncegate-control",
+    adapter: Annotated[str, typer.Option(help="The adapters' principals; {adapter} is the id.")] = "User:{adapter}",
+    as_json: Json = False,
+) -> None:
+    """Print the topic and ACL commands for the administrator of a Kafka cluster. 主题与授权命令。"""
+    from gateway.topics_cli import plan
+
+    plan(config, as_json, node, control, adapter)
+
+
+@topics.command("check")
+def topics_check(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """Compare the live Kafka cluster with what the registry needs. 核对现有主题。"""
+    from gateway.topics_cli import check
+
+    check(config, as_json)
+
+
 @topics.command("apply")
 def topics_apply(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """Create the topics that the registry needs and that are not there. 创建缺少的主题。"""
-    from gateway.node import opened
-    from gateway.topics import create_missing
+    from gateway.topics_cli import apply
 
-    with opened(config) as node:
-        created = create_missing(node.transport, node.registry.current())
-    if as_json:
-        emit_json({"created": list(created)})
-        return
-    say(Text(f"新建主题 {len(created)} 个", f"{len(created)} topics created"))
+    apply(config, as_json)
 
 
 def main() -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from contracts.edge.transport import COMPACTED, Cleaning, Expiring, Transport
+from contracts.edge.transport.interface import DAY_MS
 from contracts.registry.snapshot import Snapshot
 from gateway.control.build import REGISTRY_TOPIC
 
 UNVERIFIED_TOPIC = "rejects.unverified"
-_REJECTS = Expiring()  # design §4: rejects are kept 7 days at most
+# Rejects are kept 7 days at most (design §4). Kafka drops whole segments, so a record may stay a seventh longer.
+_REJECTS = Expiring(6 * DAY_MS)
 
 
 def rejects_topic(adapter: str) -> str:

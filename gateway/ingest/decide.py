@@ -167,7 +167,7 @@ def _counted(state: StreamState, before: Row | None, after: Row) -> StreamState:
     if after.position.epoch == epoch:
         live += after.condition in COUNTED
         rejected += after.condition == REJECTED
-    return state._replace(live=live, rejected=rejected)
+    return StreamState(state.head, live, rejected, *state[3:])  # for every message: a third of `_replace`
 
 
 __all__ = ["Accepted", "Duplicate", "Known", "Outcome", "Received", "Rejected", "Stopped", "decide"]

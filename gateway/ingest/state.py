@@ -115,7 +115,7 @@ def heard(state: StreamState, position: Position) -> StreamState:
         seq = 0
     if position.seq > seq + 1:
         state = _missing(state, seq + 1, position.seq - 1)
-    return state._replace(head=position)
+    return StreamState(position, *state[1:])  # for every message: a third of what `_replace` costs
 
 
 def promised(state: StreamState, position: Position) -> StreamState:

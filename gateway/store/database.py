@@ -25,9 +25,9 @@ from gateway.store.sealing import Sealer, new_wrapped_key, unwrap_key
 
 APPLICATION_ID = 0x6F677331  # "ogs1"
 FORMAT = 1
-PAGE_BYTES = 8192
+PAGE_BYTES = 16384
 BUSY_MS = 10_000
-CHECKPOINT_PAGES = 4000
+CHECKPOINT_PAGES = 2000
 CACHE_KIB = 64 * 1024  # the inner pages of the indexes over a million records
 
 _SCHEMA = f"""

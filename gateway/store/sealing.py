@@ -5,12 +5,13 @@
 2. From the data key come, by HKDF-SHA256 (RFC 5869), the key of the contents and the key of the blind index.
 3. A content is sealed with AES-256-GCM under a random nonce (2^32 contents are safe, NIST SP 800-38D §8.3), with
    `stream|rec|epoch|seq` as associated data: moved to another row, it does not open.
-4. A blind token is HMAC-SHA256 over type, field and normalised value, cut to 16 bytes: equal questions give equal
-   tokens, and nobody without the key can try out resident numbers.
+4. A blind token is keyed BLAKE2b (RFC 7693) over type, field and normalised value, 16 bytes: equal questions give
+   equal tokens, and nobody without the key can try out resident numbers. HMAC-SHA256 would take three times as long,
+   three times for each message.
 """
 
-import hmac
 import os
+from hashlib import blake2b
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -79,7 +80,7 @@ class Sealer:
     def token(self, evidence_type: str, field: str, value: str) -> bytes:
         """The blind token of a normalised value. Type and field contain no NUL, so that none can pass for another."""
         text = f"{evidence_type}\0{field}\0{value}".encode()
-        return hmac.digest(self._blind, text, "sha256")[:TOKEN_SIZE]
+        return blake2b(text, digest_size=TOKEN_SIZE, key=self._blind).digest()
 
 
 def place(stream: str, record: str, epoch: int, seq: int) -> bytes:

@@ -88,8 +88,9 @@ for name in sys.argv[1:]:
         os._exit(0)
     os.waitpid(child, 0)
 """
-    # kafka-python reads a resource in a way that Python 3.11 calls deprecated.
-    warnings = ("-W", "error", "-W", "ignore:read_text is deprecated:DeprecationWarning")
+    # kafka-python reads its resources in a way that Python 3.11 calls deprecated.
+    kafka = [f"-Wignore:{name}_text is deprecated:DeprecationWarning" for name in ("read", "open")]
+    warnings = ("-W", "error", *kafka)
     command = [sys.executable, *warnings, "-c", program, *names]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
