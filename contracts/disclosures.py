@@ -110,8 +110,7 @@ def read_disclosures(
 
     A listed digest that is left over is a decoy or withheld: which of them, nobody can tell.
     """
-    digest = suite.digest
-    kinds = [listed.pop(b64url_encode(digest(text)).decode(), None) for text in texts]
+    kinds = [listed.pop(b64url_encode(digest).decode(), None) for digest in suite.digest_all(texts)]
     if None in kinds:
         text = texts[kinds.index(None)]
         raise Fault("disclosure_duplicate" if texts.count(text) > 1 else "disclosure_unlisted")

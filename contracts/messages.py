@@ -218,30 +218,27 @@ def _read_claims(payload: Mapping[str, Json], signer: Signer, compact: jws.Compa
     evidence_type = registry.types.get(payload["vct"])
     if evidence_type is None:
         raise Fault("type_unknown", "/vct")
-    if evidence_type.id not in adapter.evidence_types:
+    stream = signer.streams.get(evidence_type.id)
+    if stream is None:
         raise Fault("key_not_for_stream", "/vct")
     position = Position(payload["epoch"], payload["seq"])
     if position.epoch < adapter.lowest_epoch.get(evidence_type.id, 0):
         raise Fault("epoch_revoked", "/epoch")
     if not signer.entry.covers(evidence_type.id, position):
         raise Fault("key_out_of_range", "/seq")
-    return _claims(payload, evidence_type, compact, signer.key.suite)
-
-
-def _claims(payload: Mapping[str, Json], evidence_type: EvidenceType, compact: jws.Compact, suite: Suite) -> Claims:
     doc = payload.get("doc")
     return Claims(
-        Stream(payload["iss"], payload["adp"], evidence_type.id),
+        stream,
         evidence_type,
         payload["rec"],
         payload["op"],
-        Position(payload["epoch"], payload["seq"]),
+        position,
         payload["iat"],
         payload["src"],
-        suite.digest_text(compact.signing_input),
+        signer.key.suite.digest_text(compact.signing_input),
         payload["sd_all"],
         doc if type(doc) is dict else {},  # rule 5 comes next
-        suite,
+        signer.key.suite,
     )
 
 

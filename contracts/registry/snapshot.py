@@ -49,6 +49,7 @@ class Signer:
     adapter: Adapter
     entry: AdapterKey
     key: VerifyKey
+    streams: Mapping[str, Stream]  # by evidence type id
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,10 @@ class Snapshot:
     def signers(self) -> Mapping[str, Signer]:
         """Adapter keys by `kid`; raises `Fault`: a key that stands twice could speak for the wrong adapter."""
         rows = ((adapter, entry) for adapter in self.contents.adapters for entry in adapter.keys)
-        signers = [Signer(adapter, entry, entry.verify_key()) for adapter, entry in rows]
+        signers = [
+            Signer(adapter, entry, entry.verify_key(), {one.evidence_type: one for one in adapter.streams()})
+            for adapter, entry in rows
+        ]
         found = {signer.key.kid: signer for signer in signers}
         if len(found) != len(signers):
             raise Fault("part_invalid", "/adapters", "a key stands twice")

@@ -2,6 +2,7 @@
 
 One thread on one core takes `MESSAGES` new business licences (12 fields, 2 holders each) from the embedded log. The
 yardstick, bare ES256 verifications, is measured on the same core in turns with it, so that a busy machine slows both.
+Both are rates per second of processor time; the rate by the clock, which waits for the disk too, stands beside it.
 """
 
 import os
@@ -24,25 +25,27 @@ PROMISED = 0.35
 
 
 def ingest_ratio(messages: int = MESSAGES) -> Result:
-    """Messages a second into the store, and bare verifications a second, in the same run on the same core."""
+    """Messages into the store, and bare verifications, per second of one core in the same run."""
     with one_core(), tempfile.TemporaryDirectory(prefix="oncegate-bench-") as directory:
         parts = _parts(Path(directory))
         _publish(parts.transport, messages)
         ingest = Ingest(parts)
         ingest.follow_registry()
-        spent, verified, verifying, taken = 0.0, 0, 0.0, 0
+        spent, waited, verified, verifying, taken = 0.0, 0.0, 0, 0.0, 0
         for turn in range(1, TURNS + 1):
+            start, began = time.process_time(), time.perf_counter()
             while taken < messages * turn // TURNS:
-                start = time.perf_counter()
                 taken += ingest.step(0.0)
-                spent += time.perf_counter() - start
+            spent, waited = spent + time.process_time() - start, waited + time.perf_counter() - began
             count, seconds = _yardstick(0.2)
             verified, verifying = verified + count, verifying + seconds
         ingest.close()
     if ingest.counts.accepted != messages:
         raise RuntimeError(f"{messages - ingest.counts.accepted} messages were not accepted: no figure")
-    facts = {"messages": float(messages), "batches": float(ingest.counts.batches)}
-    return Result("ingest", messages / spent, verified / verifying, PROMISED, "messages/s per core", facts=facts)
+    facts = {"messages": float(messages), "by_the_clock_per_s": messages / waited}
+    return Result(
+        "ingest", messages / spent, verified / verifying, PROMISED, "messages per second of a core", facts=facts
+    )
 
 
 @contextmanager
@@ -60,8 +63,8 @@ def _yardstick(seconds: float) -> tuple[int, float]:
     data = b"x" * 500
     key = world.ADAPTER_KEY
     signature = key.sign(data)
-    count, start = 0, time.perf_counter()
-    while (passed := time.perf_counter() - start) < seconds:
+    count, start = 0, time.process_time()
+    while (passed := time.process_time() - start) < seconds:
         for _ in range(100):
             key.public.verify(signature, data)
         count += 100
