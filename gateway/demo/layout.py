@@ -109,6 +109,8 @@ def prepare(directory: Path) -> Layout:
 
 
 def _make_empty(directory: Path) -> None:
+    if directory.exists() and not directory.is_dir():
+        raise UserError(Text("这不是目录", "It is not a directory"), str(directory), _OTHER_DIRECTORY)
     directory.mkdir(parents=True, exist_ok=True)
     present = {path.name for path in directory.iterdir()}
     if present and MARK not in present:

@@ -16,6 +16,7 @@ from gateway.client import TokenClient
 from gateway.demo.data import Cast
 
 GRANTED, REFUSED, NOT_FOUND = "granted", "refused", "not_found"
+WINDOWS, MOBILE = "approval-windows", "city-mobile"
 LOOKUP, BUNDLE = "/v1/lookups", "/v1/bundles"
 
 
@@ -53,10 +54,13 @@ class Answered:
 
 def visits(cast: Cast) -> tuple[Visit, ...]:
     """The script."""
-    windows, mobile = "approval-windows", "city-mobile"
+    return (*_restaurants(cast), *_vehicles(cast), *_in_vain(cast))
+
+
+def _restaurants(cast: Cast) -> tuple[Visit, ...]:
     return (
         Visit(
-            windows,
+            WINDOWS,
             BUNDLE,
             _bundle("cn.open-restaurant", "CY-2026-000118", cast.restaurateur.person.resident_number),
             GRANTED,
@@ -67,7 +71,7 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
             ),
         ),
         Visit(
-            windows,
+            WINDOWS,
             BUNDLE,
             _bundle("cn.open-restaurant", "CY-2026-000121", cast.lapsed_cook.person.resident_number),
             GRANTED,
@@ -75,7 +79,7 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
             Text("陈先生的健康证明已过期:窗口当场可见", "Mr Chen's health certificate has expired: the clerk sees it"),
         ),
         Visit(
-            windows,
+            WINDOWS,
             LOOKUP,
             _lookup(
                 "cn.open-restaurant",
@@ -87,8 +91,13 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
             frozenset({"feed complete", "status valid"}),
             Text("按统一社会信用代码调取营业执照", "A business licence by its credit code"),
         ),
+    )
+
+
+def _vehicles(cast: Cast) -> tuple[Visit, ...]:
+    return (
         Visit(
-            windows,
+            WINDOWS,
             LOOKUP,
             _lookup("cn.transfer-vehicle", "GH-2026-000377", "cn.vehicle-registration", {"vin": cast.seller.vin}),
             GRANTED,
@@ -98,7 +107,7 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
             ),
         ),
         Visit(
-            mobile,
+            MOBILE,
             LOOKUP,
             _lookup(
                 "cn.transfer-vehicle",
@@ -111,8 +120,13 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
             frozenset({"feed complete", "status revoked"}),
             Text("移动端(DPoP 令牌)调取驾驶证:已吊销", "The mobile app (DPoP) asks for a driving licence: revoked"),
         ),
+    )
+
+
+def _in_vain(cast: Cast) -> tuple[Visit, ...]:
+    return (
         Visit(
-            windows,
+            WINDOWS,
             LOOKUP,
             _lookup(
                 "cn.settle-household",
@@ -125,7 +139,7 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
             Text("林先生刚到本市:查无记录,并注明截至何时", "Mr Lin is new in the city: not found, and as of when"),
         ),
         Visit(
-            mobile,
+            MOBILE,
             BUNDLE,
             _bundle("cn.open-restaurant", "CY-2026-000119", cast.restaurateur.person.resident_number),
             REFUSED,
@@ -133,7 +147,7 @@ def visits(cast: Cast) -> tuple[Visit, ...]:
             Text("移动端未获授权办理该事项", "The mobile app does not hold this service item"),
         ),
         Visit(
-            windows,
+            WINDOWS,
             LOOKUP,
             _lookup(
                 "cn.open-restaurant",
