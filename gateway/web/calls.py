@@ -35,6 +35,7 @@ from gateway.tokens.authenticate import Authenticator, challenge, public_code
 from gateway.tokens.settings import Settings
 from gateway.tokens.values import DPOP, Caller
 from gateway.tokens.values import Refused as NotAuthenticated
+from gateway.web import wire
 from gateway.web.problems import (
     HEADERS,
     HTTP_CODES,
@@ -57,7 +58,6 @@ POOL_SIZE: Final = 4096
 
 _NOTHING: Mapping[str, Any] = {}
 _API_VERSION = API_VERSION.encode()
-_ANSWER_HEADERS = CIMultiDict({"Content-Type": "application/json", **HEADERS})
 _PROBLEM_HEADERS: Mapping[str, str] = {"Content-Type": MEDIA_TYPE, **HEADERS}
 _BODY = b'{"api_version":"%b","transaction":"%b",%b,"receipt":{"log":%b,"index":%d,"leaf_hash":"%b","salt":"%b"}}'
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -158,7 +158,7 @@ class Calls:
                 self._count(action, call.code, perf_counter() - started)
                 return problem_response(call)
             outcome = await outcome_of(call, request)
-            response = await self.respond(call, outcome)
+            response = await self.respond(call, outcome, request)
             self._count(action, outcome.facts.reason or GRANTED, perf_counter() - started)
             return response
 
@@ -179,7 +179,7 @@ class Calls:
         trace = request.headers.get("traceparent")
         return Call(uuid7(now), now, registry, caller, action, proof, trace and _trace_id(trace))
 
-    async def respond(self, call: Call, outcome: Outcome) -> web.Response:
+    async def respond(self, call: Call, outcome: Outcome, request: web.Request) -> web.StreamResponse:
         """Rule 3: the access record, then, when it is durable, the response."""
         salt = _random(SALT_SIZE)
         try:
@@ -188,7 +188,7 @@ class Calls:
             index = await self._log.append(leaf, opening)
         except Fault as fault:
             if fault.code == "record_too_large" and outcome.facts.decision == GRANTED:
-                return await self.respond(call, refused(call, problem_of(fault), Asked()))
+                return await self.respond(call, refused(call, problem_of(fault), Asked()), request)
             return problem_response(Problem("audit_unavailable"))
         body = _BODY % (
             _API_VERSION,
@@ -201,8 +201,9 @@ class Calls:
         )
         if self._check is not None:
             self._check(call.action, outcome.status, body)
-        headers = CIMultiDict(_ANSWER_HEADERS if outcome.headers is None else outcome.headers)
-        return web.Response(body=body, status=outcome.status, headers=headers)
+        if outcome.headers is None:
+            return wire.response(request, body)
+        return web.Response(body=body, status=outcome.status, headers=CIMultiDict(outcome.headers))
 
 
 def _failed(call: Call, error: Exception) -> Outcome:

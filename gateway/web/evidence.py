@@ -1,19 +1,20 @@
 """Asking the store: what the rooms of lookup get their rows and feeds from. One instance for each serving process.
 
-1. The state of the feed is read before the rows, so that it is never newer than what was found.
+1. The state of the feed is read before the rows, so that it is never newer than what was found. All questions of one
+   turn of the event loop, some milliseconds at most, share the state read by the first of them.
 2. The store is opened on first use, because ingest may start after us; until then it is `store_unavailable`.
 3. Whatever goes wrong in reading is `store_unavailable` to the client and an error in our log; nothing is released.
 
 Reads happen in the event loop's thread: a lookup takes some 30 µs, less than handing it to another thread would.
 """
 
+import asyncio
 from collections.abc import Callable
 
 import apsw
 import structlog
 
 from contracts.errors import Corrupt, Fault, UserError
-from contracts.evidence_types import EvidenceType
 from contracts.registry import Snapshot
 from contracts.streams import Stream
 from gateway.access.decide import Granted
@@ -32,21 +33,15 @@ class Evidence:
     def __init__(self, open_store: Callable[[], Reader]) -> None:
         self._open_store = open_store
         self._reader: Reader | None = None
-        self._feeds: dict[str, tuple[object, Feed]] = {}
+        self._this_turn: dict[str, Feed] = {}  # by evidence type; empty between turns
+        self._composed: dict[str, tuple[object, Feed]] = {}
 
     def find(self, granted: Granted, registry: Snapshot, now: int) -> tuple[Feed, tuple[StoredRecord, ...]]:
         """Feed and records of a granted question (rule 1); raises `Fault` `store_unavailable`. `now` in Unix ms."""
         try:
-            reader = self._open()
-            feed = self._feed(reader, granted.type.id, registry, now)
-            return feed, reader.find(granted.type.id, _token(reader, granted))
-        except (apsw.Error, Corrupt, UserError) as error:
-            raise _unavailable(error) from None
-
-    def feed(self, evidence_type: EvidenceType, registry: Snapshot, now: int) -> Feed:
-        """The feed of a type; raises `Fault` `store_unavailable`."""
-        try:
-            return self._feed(self._open(), evidence_type.id, registry, now)
+            reader, type_id = self._open(), granted.listing.type.id
+            feed = self._this_turn.get(type_id) or self._read_feed(reader, type_id, registry, now)
+            return feed, reader.find(type_id, _token(reader, granted))
         except (apsw.Error, Corrupt, UserError) as error:
             raise _unavailable(error) from None
 
@@ -67,14 +62,21 @@ class Evidence:
             self._reader = self._open_store()
         return self._reader
 
+    def _read_feed(self, reader: Reader, type_id: str, registry: Snapshot, now: int) -> Feed:
+        feed = self._feed(reader, type_id, registry, now)
+        if not self._this_turn:
+            asyncio.get_running_loop().call_soon(self._this_turn.clear)
+        self._this_turn[type_id] = feed
+        return feed
+
     def _feed(self, reader: Reader, type_id: str, registry: Snapshot, now: int) -> Feed:
-        # The same streams and states in the same second make the same feed: composed once, not for each lookup.
+        # The same streams and states in the same second make the same feed: composed once, not for each turn.
         states, listed, second = reader.stream_states(type_id), registry.streams_by_type.get(type_id, ()), now // 1000
-        known = self._feeds.get(type_id)
+        known = self._composed.get(type_id)
         if known is not None and known[0] == (second, states, listed):
             return known[1]
         feed = feed_of(_listed(listed, states, now))
-        self._feeds[type_id] = (second, states, listed), feed
+        self._composed[type_id] = (second, states, listed), feed
         return feed
 
 

@@ -32,7 +32,7 @@ from tests.bench.result import Result
 from tests.integration.serve_world import IDENTITY
 
 RECORDS = 10_000
-CONNECTIONS = 128
+CONNECTIONS = 256
 IN_FLIGHT = 1  # requests on each connection at once, as HTTP clients do
 TURNS = 5
 REQUESTS = 4_000  # of each kind in one turn
