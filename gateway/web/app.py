@@ -86,6 +86,11 @@ class AnswerCheck:
         self._answers = {action: Compiled(schema) for action, schema in answers.items()}
         self._problem = Compiled(schemas.PROBLEM)
 
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The actions of all recorded calls."""
+        return tuple(self._answers)
+
     def __call__(self, action: str, status: int, body: bytes) -> None:
         schema = self._answers[action] if status == 200 else self._problem
         faults = schema.faults(orjson.loads(body))

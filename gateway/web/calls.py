@@ -115,7 +115,7 @@ class Calls:
         count: Callable[[str, str, float], None],
         check: Callable[[str, int, bytes], None] | None = None,
     ) -> None:
-        """`check` may look at each body (action, status, bytes) before its record is written; it raises to stop it."""
+        """`check` sees each body (action, status, bytes) before it leaves; it raises to stop it."""
         self._registry = registry
         self._authenticator = authenticator
         self._settings = settings

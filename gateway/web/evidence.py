@@ -45,10 +45,10 @@ class Evidence:
         except (apsw.Error, Corrupt, UserError) as error:
             raise _unavailable(error) from None
 
-    def streams(self, registry: Snapshot, now: int) -> list[tuple[Stream, FeedState]]:
-        """Every stream that the registry lists; raises `Fault` `store_unavailable`."""
+    def states(self, streams: tuple[Stream, ...], now: int) -> list[tuple[Stream, FeedState]]:
+        """The state of each of `streams`; raises `Fault` `store_unavailable`."""
         try:
-            return _listed(registry.streams, self._open().all_streams(), now)
+            return _listed(streams, self._open().all_streams(), now)
         except (apsw.Error, Corrupt, UserError) as error:
             raise _unavailable(error) from None
 

@@ -112,10 +112,9 @@ class Health:
             return None, fault.code
 
     def _streams(self, registry: Snapshot | None, now: int) -> tuple[tuple[tuple[Stream, FeedState], ...], str]:
-        if registry is None:
-            return (), OK
+        listed = () if registry is None else registry.streams
         try:
-            return tuple(self.evidence.streams(registry, now)), OK
+            return tuple(self.evidence.states(listed, now)), OK
         except Fault as fault:
             return (), fault.code
 
