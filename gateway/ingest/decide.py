@@ -107,7 +107,9 @@ def _again_or_late(state: StreamState, known: Known, claims: Claims, received: R
     if row is not None and position < row.position:
         return Rejected(_late(state, claims), "replayed", "/seq")
     if position.epoch == state.head.epoch and not is_missing(state, position.seq):
-        return Rejected(state, "replayed", "/seq")
+        # A statement that matched may stand before a withdrawal sent again, of which compaction kept the later copy.
+        unseen_stub = row is None and claims.operation != PUT
+        return _supersede(state, row, claims, received) if unseen_stub else Rejected(state, "replayed", "/seq")
     return _supersede(_late(state, claims), row, claims, received)
 
 
