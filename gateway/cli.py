@@ -37,6 +37,25 @@ def new_root(
     say(Text(f"私钥 {key};各节点固定公钥 {pin}", f"Private key {key}; nodes pin {pin}"))
 
 
+@app.command()
+def keygen(
+    kind: Annotated[str, typer.Argument(help="node, app, zone, auditor, store or audit-log. 密钥用途。")],
+    key: Annotated[Path, typer.Argument(help="Where the private key goes; what to register beside it. 私钥文件。")],
+    alg: Annotated[str, typer.Option(help="Of node and app: ES256, ES384 or EdDSA. 算法。")] = "ES256",
+    origin: Annotated[str, typer.Option(help="Of an audit log: its name, as in the registry. 日志名称。")] = "",
+) -> None:
+    """Create a key of an installation. 生成安装所需的密钥。"""
+    from contracts.errors import UserError
+    from gateway.keygen import KINDS, create
+
+    if kind not in KINDS:
+        what = Text(f"没有这种密钥:{kind}", f"There is no key of the kind {kind}")
+        raise UserError(what, remedy=Text(f"可选:{', '.join(KINDS)}。", f"One of: {', '.join(KINDS)}."))
+    public = create(kind, key, alg, origin)
+    registered = Text(f";登记用文件 {public}", f"; to be registered: {public}") if public else Text("", "")
+    say(Text(f"密钥 {key}{registered.zh}", f"Key {key}{registered.en}"))
+
+
 @control.command("build")
 def control_build(
     directory: Registry,

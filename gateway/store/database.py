@@ -136,7 +136,11 @@ def open_store(path: Path, kek: bytes) -> tuple[apsw.Connection, Sealer]:
     """A connection and what seals; raises `StoreAbsent`, `UserError` (newer format, other key), `Corrupt`."""
     if not path.exists():
         raise StoreAbsent(path)
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    except apsw.CantOpenError:
+        what = Text("无法打开存储文件", "The store cannot be opened")
+        raise UserError(what, str(path), Text("请核对路径与权限。", "Check the path and its permissions.")) from None
     try:
         with corrupt_if_unreadable(path):
             db.set_busy_timeout(BUSY_MS)
