@@ -43,7 +43,7 @@ def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "dir.toml").mkdir()
     for name, what in (
         ("none", "no such"),
-        ("gbk", "cannot be read: UTF-8"),
+        ("gbk", "cannot be read: not UTF-8"),
         ("dir", "cannot be read: Is a directory"),
     ):
         with pytest.raises(UserError, match=what) as mistake:
