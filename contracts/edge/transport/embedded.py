@@ -21,12 +21,11 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from contracts.edge.clock import now_ms
 from contracts.edge.config import Section
 from contracts.edge.transport.bell import Bell
+from contracts.edge.transport.closing import Closing
 from contracts.edge.transport.interface import (
     COMPACTED,
     Cleaning,
@@ -43,19 +42,6 @@ from contracts.text import Text
 
 MIN_PAUSE_S = 0.001
 MAX_PAUSE_S = 0.025  # a wake-up within 50 ms, with the read and an unlucky scheduler in it
-
-
-class _Closing:
-    def close(self) -> None:
-        raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +95,7 @@ def embedded(directory: Path, prefix: str = "") -> EmbeddedTransport:
     return EmbeddedTransport(directory, prefix)
 
 
-class EmbeddedWriter(_Closing):
+class EmbeddedWriter(Closing):
     """A `Writer`. One lock a writer: threads take turns, as SQLite would make them."""
 
     def __init__(self, transport: EmbeddedTransport) -> None:
@@ -157,7 +143,7 @@ class _Position:
     seen: int | None = None
 
 
-class EmbeddedReader(_Closing):
+class EmbeddedReader(Closing):
     """A `Reader`."""
 
     def __init__(self, transport: EmbeddedTransport) -> None:
@@ -250,7 +236,7 @@ def _changed(position: _Position) -> int | None:
     return None
 
 
-class EmbeddedAdmin(_Closing):
+class EmbeddedAdmin(Closing):
     """An `Admin`."""
 
     def __init__(self, transport: EmbeddedTransport) -> None:

@@ -14,6 +14,7 @@ from kafka import errors
 from kafka.admin import ConfigResourceType
 from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
 
+from contracts.edge.transport.closing import Closing
 from contracts.edge.transport.interface import (
     COMPACTED,
     Cleaning,
@@ -22,7 +23,7 @@ from contracts.edge.transport.interface import (
     full_name,
 )
 from contracts.edge.transport.kafka_errors import code_error, translated
-from contracts.edge.transport.kafka_link import Closing, Link
+from contracts.edge.transport.kafka_link import Link
 from contracts.edge.transport.kafka_topics import REPLICAS, LiveTopic, topic_settings
 
 PORTION = 200  # topics described in one request

@@ -15,8 +15,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from kafka import errors
 from kafka.net.manager import KafkaConnectionManager
@@ -53,21 +52,6 @@ class Place:
     id: uuid.UUID
     leader: int
     epoch: int
-
-
-class Closing:
-    """What readers, writers and admins share: `with` closes them."""
-
-    def close(self) -> None:
-        raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Link:

@@ -17,11 +17,12 @@ from collections.abc import Callable, Iterable, Mapping
 from kafka import errors
 from kafka.protocol.consumer import ListOffsetsRequest, OffsetSpec
 
+from contracts.edge.transport.closing import Closing
 from contracts.edge.transport.interface import LogUnavailable, OffsetOutOfRange, Record, TopicUnknown, full_name
 from contracts.edge.transport.kafka_batches import Fetched, unpack
 from contracts.edge.transport.kafka_errors import code_error, translated
 from contracts.edge.transport.kafka_fetch import COMMITTED, Feed, FetchLoop
-from contracts.edge.transport.kafka_link import Closing, Link, Place
+from contracts.edge.transport.kafka_link import Link, Place
 
 AHEAD_BYTES = 64 * 1024 * 1024
 GRACE_S = 1.0

@@ -18,9 +18,10 @@ from kafka.protocol.producer import InitProducerIdRequest, ProduceRequest
 from kafka.record import MemoryRecordsBuilder
 
 from contracts.edge.clock import now_ms
+from contracts.edge.transport.closing import Closing
 from contracts.edge.transport.interface import Headers, LogUnavailable, TopicUnknown, check_sizes, full_name
 from contracts.edge.transport.kafka_errors import code_error, passes_by_itself, translated
-from contracts.edge.transport.kafka_link import MAX_PAUSE_S, MIN_PAUSE_S, Closing, Link, Place
+from contracts.edge.transport.kafka_link import MAX_PAUSE_S, MIN_PAUSE_S, Link, Place
 from contracts.errors import UserError
 
 BATCH_BYTES = 524_288  # large enough that a round trip costs little, half of what a broker takes by default
