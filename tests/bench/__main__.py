@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from contracts.edge.output import emit_json
-from tests.bench import audit, ingest, lookups
+from tests.bench import audit, demo, ingest, lookups
 from tests.bench.result import YARDSTICK_RATE, Result, verifications_per_second
 
 SHORT: Mapping[str, Callable[[], Result]] = {
@@ -20,6 +20,8 @@ SHORT: Mapping[str, Callable[[], Result]] = {
     "durable_appends": audit.durable_appends,
     "reverification": audit.reverification,
     "lookup_latency_tenfold": lookups.latency_tenfold,
+    "demo_ready": demo.ready,
+    "demo_once": demo.whole,
 }
 LONG: Mapping[str, Callable[[], Result]] = {
     "reverification_million": partial(audit.reverification, 1_000_000),

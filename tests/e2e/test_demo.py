@@ -27,7 +27,6 @@ from gateway.store.reader import Reader
 from tests.e2e.stranger import Stranger, commit_digest, leaf_digest, leaves, released_digest, unb64
 
 BIN = Path(sys.executable).parent
-READY_SECONDS, ALL_SECONDS = 15, 60
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,6 @@ def test_each_count_is_what_was_planted(demo: Demo) -> None:
     assert printed["audit"]["verified"]
     assert printed["audit"]["tamper_detected"]
     assert printed["audit"]["size"] >= sum(printed["lookups"].values())
-    assert printed["seconds"] < ALL_SECONDS
 
 
 @pytest.mark.parametrize("outcome", ["granted", "refused", "not_found"])
