@@ -44,7 +44,7 @@ def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     for name, what in (
         ("none", "no such"),
         ("gbk", "cannot be read: not UTF-8"),
-        ("dir", "cannot be read: Is a directory"),
+        ("dir", "cannot be read: It is a directory"),
     ):
         with pytest.raises(UserError, match=what) as mistake:
             read_toml(tmp_path / f"{name}.toml")
