@@ -66,7 +66,6 @@ MAX_HOLDERS = 32
 _ENDS_EARLY = Text("早于起始日期", "is before its beginning")
 
 _ID = re.compile(r"[a-z][a-z0-9]*(\.[a-z0-9]+(-[a-z0-9]+)*)+")
-_VCT = re.compile(r"urn:oncegate:([a-z0-9.-]{1,64}):([1-9][0-9]{0,5})")
 _NAMES = ("id", "version", "names", "department", "in_force", "sharing", "holder_schemes", "key_fields", "always")
 
 
@@ -107,7 +106,7 @@ class EvidenceType:
     disclosable: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "vct", f"urn:oncegate:{self.id}:{self.version}")
+        object.__setattr__(self, "vct", vct_of(self.id, self.version))
         hidden = self.fields.keys() - set(self.always)
         object.__setattr__(self, "disclosable", tuple(sorted(hidden)))
 
@@ -160,10 +159,9 @@ class EvidenceType:
             raise refused("evidence_type_invalid", error) from None
 
 
-def split_vct(vct: str) -> tuple[str, int] | None:
-    """(id, version) of a `vct`, or None."""
-    match = _VCT.fullmatch(vct)
-    return (match[1], int(match[2])) if match else None
+def vct_of(type_name: str, version: int) -> str:
+    """The `vct` of a type's version: the one place that writes it."""
+    return f"urn:oncegate:{type_name}:{version}"
 
 
 def type_id(text: str) -> bool:

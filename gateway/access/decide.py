@@ -27,7 +27,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from contracts import identifiers
 from contracts.disclosures import HOLDERS
-from contracts.evidence_types import EvidenceType
+from contracts.evidence_types import EvidenceType, vct_of
 from contracts.registry.model import App, Grant
 from contracts.registry.snapshot import CLOSED, Snapshot
 from contracts.service_items import Proof, ServiceItem
@@ -246,7 +246,7 @@ def type_of(proof: Proof, registry: Snapshot) -> EvidenceType | None:
     """The version of the type that the proof means: the one that it pins, or the one in force."""
     if proof.version is None:
         return registry.current_types.get(proof.evidence_type)
-    return registry.types.get(f"urn:oncegate:{proof.evidence_type}:{proof.version}")
+    return registry.types.get(vct_of(proof.evidence_type, proof.version))
 
 
 def _opened(evidence_type: EvidenceType, proofs: tuple[Proof, ...], fields: frozenset[str]) -> Listing:

@@ -12,7 +12,7 @@ import pytest
 
 from contracts.encoding import Json, canonical
 from contracts.errors import Fault, UserError
-from contracts.evidence_types import COMMON_LABELS, EvidenceType, check, check_property, split_vct
+from contracts.evidence_types import COMMON_LABELS, EvidenceType, check, check_property, vct_of
 from contracts.schema_lint import DIALECT
 from contracts.text import Text
 
@@ -269,19 +269,9 @@ def test_one_property_alone() -> None:
     assert [fault.keyword for fault in check_property(authored(), "chips", [1.0])] == ["type"]
 
 
-@pytest.mark.parametrize(
-    ("vct", "expected"),
-    [
-        ("urn:oncegate:cn.dog-licence:2", ("cn.dog-licence", 2)),
-        ("urn:oncegate:cn.dog-licence:02", None),
-        ("urn:oncegate:cn.dog-licence", None),
-        ("urn:other:cn.dog-licence:2", None),
-        ("urn:oncegate:cn.dog-licence:2\n", None),
-        ("", None),
-    ],
-)
-def test_split_vct(vct: str, expected: tuple[str, int] | None) -> None:
-    assert split_vct(vct) == expected
+def test_the_name_of_a_version() -> None:
+    assert vct_of("cn.dog-licence", 2) == "urn:oncegate:cn.dog-licence:2"
+    assert vct_of(authored().id, authored().version) == authored().vct
 
 
 def test_reading_types_needs_no_validator() -> None:
