@@ -19,6 +19,10 @@ app.add_typer(topics)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object. 输出 JSON。")]
 Config = Annotated[Path, typer.Option("--config", "-c", help="The node's configuration file. 节点配置文件。")]
 Registry = Annotated[Path, typer.Argument(help="The directory of registry TOML files. 注册库目录。")]
+Built = Annotated[
+    Path | None,
+    typer.Option("--registry", help="A built registry directory instead of the log's registry. 已构建的注册库目录。"),
+]
 DEFAULT_CONFIG = Path("oncegate.toml")
 DEMO_DIR = Path(".demo")
 
@@ -147,31 +151,33 @@ def demo(
 @topics.command("plan")
 def topics_plan(
     config: Config = DEFAULT_CONFIG,
+    registry: Built = None,
     node: Annotated[str, typer.Option(help="The nodes' principal.")] = "User:oncegate",
     control: Annotated[str, typer.Option(help="Control's principal.")] = "User:oncegate-control",
     adapter: Annotated[str, typer.Option(help="The adapters' principals; {adapter} is the id.")] = "User:{adapter}",
     as_json: Json = False,
 ) -> None:
     """Print the topic and ACL commands for the administrator of a Kafka cluster. 主题与授权命令。"""
+    from gateway.topics_check import Principals
     from gateway.topics_cli import plan
 
-    plan(config, as_json, node, control, adapter)
+    plan(config, registry, as_json, Principals(node, control, adapter))
 
 
 @topics.command("check")
-def topics_check(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+def topics_check(config: Config = DEFAULT_CONFIG, registry: Built = None, as_json: Json = False) -> None:
     """Compare the live Kafka cluster with what the registry needs. 核对现有主题。"""
     from gateway.topics_cli import check
 
-    check(config, as_json)
+    check(config, registry, as_json)
 
 
 @topics.command("apply")
-def topics_apply(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+def topics_apply(config: Config = DEFAULT_CONFIG, registry: Built = None, as_json: Json = False) -> None:
     """Create the topics that the registry needs and that are not there. 创建缺少的主题。"""
     from gateway.topics_cli import apply
 
-    apply(config, as_json)
+    apply(config, registry, as_json)
 
 
 def main() -> None:

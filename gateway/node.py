@@ -26,8 +26,8 @@ from gateway.store.sealing import KEY_SIZE
 
 _FIRST_REGISTRY_SECONDS = 30.0
 _PUBLISH = Text(
-    "请核对 [registry] 与 [log],并运行 oncegate control publish。",
-    "Check [registry] and [log], and run oncegate control publish.",
+    "请核对 [registry] 与 [log];首次安装先运行 oncegate topics apply --registry 目录,再运行 oncegate control publish。",
+    "Check [registry] and [log]; a first time: oncegate topics apply --registry DIR, then oncegate control publish.",
 )
 _ALL_ZONE_KEYS = Text(
     "请在 zone 中列出该区域全部私钥(在用与停用)。", "List all private keys of that zone in it, active and retired."

@@ -26,7 +26,11 @@ def topics_of(registry: Snapshot) -> Mapping[str, Cleaning]:
 
 
 def create_missing(transport: Transport, registry: Snapshot) -> tuple[str, ...]:
-    """Create the topics that are not there; the names of those created."""
+    """Create the topics that are not there; the names of those created.
+
+    Looks first: a cluster that lets us create nothing refuses even what is there already.
+    """
     with transport.admin() as admin:
-        wanted = topics_of(registry).items()
+        present = admin.topics()
+        wanted = ((name, cleaning) for name, cleaning in topics_of(registry).items() if name not in present)
         return tuple(name for name, cleaning in wanted if admin.create_topic(name, cleaning))

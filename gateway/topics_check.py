@@ -1,8 +1,9 @@
 """What an installation asks of a shared Kafka cluster, and whether the cluster grants it. Values in, values out.
 
-1. `commands`: the exact lines for the cluster's administrator, one for each topic and for each right. Who may what:
-   an adapter writes its own streams and reads its own rejects; control writes the registry; a node reads everything,
-   writes rejects, and may see settings. Nobody may delete, alter or create.
+1. `commands`: the exact lines for the cluster's administrator, one for each topic, then one for each principal and
+   kind of right (each line starts a JVM). Who may what: an adapter writes its own streams and reads its own rejects;
+   control writes the registry; a node reads everything, writes rejects, and may see settings. Nobody may delete,
+   alter or create.
 2. `compare`: what the live topics have and should not. `LOSES`: data would be lost, withheld or kept beyond its time;
    installations with one of these are refused. `WEAK`: allowed, and worth knowing.
 """
@@ -21,6 +22,7 @@ from gateway.topics import UNVERIFIED_TOPIC, rejects_topic, topics_of
 LOSES = "loses"
 WEAK = "weak"
 
+TOPICS_A_LINE = 100
 _READ = ("Read", "Describe", "DescribeConfigs")
 _WRITE = ("Write", "Describe")
 
@@ -85,7 +87,7 @@ def commands(
         f"kafka-topics.sh {server} {_creation(prefix + topic, topic_settings(cleaning, replicas), replicas)}"
         for topic, cleaning in topics.items()
     )
-    return (*made, *(f"kafka-acls.sh {server} {_grant(right, prefix)}" for right in rights))
+    return (*made, *(f"kafka-acls.sh {server} {grant}" for grant in _grants(rights, prefix)))
 
 
 def _creation(name: str, settings: Mapping[str, str], replicas: int) -> str:
@@ -93,9 +95,19 @@ def _creation(name: str, settings: Mapping[str, str], replicas: int) -> str:
     return f"--create --if-not-exists --topic {name} --partitions 1 --replication-factor {replicas} {configs}"
 
 
-def _grant(right: Right, prefix: str) -> str:
-    operations = " ".join(f"--operation {operation}" for operation in right.operations)
-    return f"--add --allow-principal {shlex.quote(right.principal)} {operations} --topic {prefix}{right.topic}"
+def _grants(rights: tuple[Right, ...], prefix: str) -> Iterator[str]:
+    granted: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for right in rights:
+        granted.setdefault((right.principal, right.operations), []).append(prefix + right.topic)
+    for (principal, operations), names in granted.items():
+        allowed = " ".join(f"--operation {operation}" for operation in operations)
+        for some in _portions(names, TOPICS_A_LINE):
+            topics = " ".join(f"--topic {name}" for name in some)
+            yield f"--add --allow-principal {shlex.quote(principal)} {allowed} {topics}"
+
+
+def _portions(names: list[str], size: int) -> Iterator[list[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))
 
 
 # --- comparison --------------------------------------------------------------------------------------------------
@@ -154,8 +166,8 @@ def _findings(topic: str, cleaning: Cleaning, live: Mapping[str, LiveTopic]) -> 
     yield from _shape(topic, found)
     for name, value in topic_settings(cleaning, found.replicas).items():
         judge, why = _RULES[name]
-        now = found.settings.get(name, "")
-        if not judge(now, value):
+        now = found.settings.get(name, "")  # a broker that is too old for a setting does not keep to it
+        if not now or not judge(now, value):
             what = Text(f"{name}={now} {why.zh}", f"{name}={now} {why.en}")
             yield Finding(topic, LOSES, what, Text(f"设为 {name}={value}。", f"Set {name}={value}."))
 
@@ -164,6 +176,13 @@ def _shape(topic: str, found: LiveTopic) -> Iterator[Finding]:
     if found.partitions != 1:
         what = Text(f"有 {found.partitions} 个分区,顺序不成立", f"has {found.partitions} partitions: no order")
         yield Finding(topic, LOSES, what, Text("以一个分区重建。", "Create it anew with one."))
+    needed = int(found.settings.get("min.insync.replicas", "1"))
+    if needed > found.replicas:
+        what = Text(
+            f"min.insync.replicas={needed} 多于 {found.replicas} 个副本,任何写入都会被拒绝",
+            f"min.insync.replicas={needed} with {found.replicas} replica(s) refuses every write",
+        )
+        yield Finding(topic, LOSES, what, Text("请增加副本或调低该值。", "Add replicas, or lower it."))
     if found.replicas < REPLICAS:
         what = Text(f"只有 {found.replicas} 个副本", f"has {found.replicas} replica(s): one disk's loss is the log's")
         yield Finding(topic, WEAK, what, Text(f"增至 {REPLICAS} 个副本。", f"Give it {REPLICAS}."))

@@ -16,6 +16,7 @@ from contracts.errors import Fault, UserError
 from contracts.registry import manifest
 from contracts.registry.check import problems
 from contracts.registry.manifest import Manifest, Signed
+from contracts.registry.snapshot import Snapshot
 from contracts.text import Text
 from gateway.control.author import load
 
@@ -23,6 +24,7 @@ REGISTRY_TOPIC = "registry"
 MANIFEST_KEY = b"manifest"
 PART_PREFIX = b"part/"
 _SAME_ROOT = Text("请使用此前签发该目录的根密钥。", "Use the root key that signed this directory before.")
+_BUILD_AGAIN = Text("请重新运行 oncegate control build。", "Run oncegate control build again.")
 _RESTORE = Text(
     "请从备份恢复 build 目录;重新开始会从版本 1 起,各节点将拒绝。",
     "Restore the directory build from a backup: a new one begins at version 1, which nodes refuse.",
@@ -59,7 +61,8 @@ def publish(directory: Path, root: VerifyKey, transport: Transport) -> Manifest:
     signed = read_built(directory, root)
     current = manifest.read(signed.manifest, root)
     with transport.admin() as admin:
-        admin.create_topic(REGISTRY_TOPIC, COMPACTED)
+        if REGISTRY_TOPIC not in admin.topics():  # where nobody may create topics, not even one that is there
+            admin.create_topic(REGISTRY_TOPIC, COMPACTED)
     with transport.writer() as writer:
         entries = [(PART_PREFIX + digest.encode(), data) for digest, data in signed.parts.items()]
         writer.write_many(REGISTRY_TOPIC, [*entries, (MANIFEST_KEY, signed.manifest)])
@@ -81,6 +84,15 @@ def read_built(directory: Path, root: VerifyKey) -> Signed:
         raise UserError(fault.row.title, str(path), remedy) from None
     parts = {ref.digest: _read_part(_part_path(folder, ref.digest), ref.digest, root) for ref in current.parts}
     return Signed(data, root.suite.digest_text(data), parts)
+
+
+def built_snapshot(directory: Path, root: VerifyKey, now: int) -> Snapshot:
+    """What `build` wrote last, as nodes will see it; `now` in Unix ms. Raises `UserError`."""
+    signed = read_built(directory, root)
+    try:
+        return manifest.accept(signed.manifest, signed.parts, root, None, now)[0]
+    except Fault as fault:
+        raise UserError(fault.row.title, f"{directory / 'build'} {fault.code}", _BUILD_AGAIN) from None
 
 
 def _read_part(path: Path, digest: str, root: VerifyKey) -> bytes:

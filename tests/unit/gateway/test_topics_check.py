@@ -5,7 +5,7 @@ import pytest
 from contracts.edge.transport import COMPACTED, Expiring
 from contracts.edge.transport.kafka_topics import LiveTopic, topic_settings
 from gateway.topics import topics_of
-from gateway.topics_check import LOSES, WEAK, Principals, Right, commands, compare, rights
+from gateway.topics_check import LOSES, TOPICS_A_LINE, WEAK, Principals, Right, commands, compare, rights
 from tests.unit.gateway.ingest.world import registry
 
 REGISTRY = registry()
@@ -83,6 +83,25 @@ def test_every_topic_has_its_command_and_nobody_may_more_than_they_need() -> Non
         "Describe",
         "DescribeConfigs",
     }
+
+
+def test_rights_alike_share_a_line_and_none_is_lost() -> None:
+    asked = tuple(Right("User:n", ("Read",), f"t{number}") for number in range(2 * TOPICS_A_LINE + 1))
+    lines = commands({}, (*asked, Right("User:n", ("Write",), "t0")), "k:1", "p.")
+    assert [line.count("--topic ") for line in lines] == [TOPICS_A_LINE, TOPICS_A_LINE, 1, 1]
+    named = {name for line in lines for name in line.split() if name.startswith("p.t")}
+    assert named == {f"p.{right.topic}" for right in asked}
+
+
+def test_a_setting_that_the_broker_does_not_know_counts_as_not_kept() -> None:
+    settings = {name: value for name, value in FINE.settings.items() if name != "max.compaction.lag.ms"}
+    [(kind, what)] = _found(LiveTopic(1, 3, settings))
+    assert (kind, what.partition(" ")[0]) == (LOSES, "max.compaction.lag.ms=")
+
+
+def test_more_acknowledgements_than_replicas_refuse_every_write() -> None:
+    found = _found(LiveTopic(1, 3, {**FINE.settings, "min.insync.replicas": "4"}))
+    assert found == [(LOSES, "min.insync.replicas=4 with 3 replica(s) refuses every write")]
 
 
 def test_a_principal_is_quoted_for_the_shell() -> None:
