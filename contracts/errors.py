@@ -162,6 +162,14 @@ ERRORS: Mapping[str, ErrorRow] = {
         "请从日志重建存储。",
         "Rebuild the store from the log.",
     ),
+    "topic_replaced": _row(
+        "gateway",
+        503,
+        "主题已被删除或重建，本节点读到的位置不再有效",
+        "The topic was deleted or made anew: the place that this node reads from means nothing in it",
+        "查明何人删除了主题；由部门重新发布全部数据后，运行 oncegate store build --switch。",
+        "Find out who deleted it; let the department publish everything again, then `oncegate store build --switch`.",
+    ),
     # --- evidence types and service items ------------------------------------------------------------------
     "evidence_type_invalid": _registry("证照类型定义不符合规定", "An evidence type's definition is not as specified"),
     "service_item_invalid": _registry("事项定义不符合规定", "A service item's definition is not as specified"),

@@ -6,7 +6,8 @@
    states, offsets and rejects. A crash at any instant leaves the store at a batch's end, and the log gives the rest.
 3. Rejects are in that transaction, and are written to the log after it. A crash between sends them at the next start:
    at least once, never lost. A topic that does not take them delays nothing else.
-4. An offset that the log no longer has stops the stream until the store is rebuilt; nothing is skipped.
+4. An offset that the log no longer has, or one of a topic that was deleted and perhaps made anew, stops the stream
+   until the store is rebuilt; nothing is skipped, nothing is read from a place that means something else.
 5. One thread. The only other times are the clock's, for cleaning a log without servers.
 """
 
@@ -26,7 +27,7 @@ from contracts.registry.snapshot import Snapshot
 from contracts.streams import Stream
 from gateway.ingest.folding import Counts, Feed, Folding, Node
 from gateway.ingest.state import resumed
-from gateway.store.writer import Batch, Writer
+from gateway.store.writer import Batch, StreamRow, Writer
 
 MAX_BATCH = 500
 WAIT_S = 0.5  # for records, before the registry is asked again
@@ -81,6 +82,7 @@ def ingest_once(parts: IngestParts) -> Counts:
     try:
         ingest.follow_registry()
         ends = ingest.ends()
+        ingest.step(0.0)  # also when all was read before: a topic made anew may end where the old one did
         while not ingest.reached(ends):
             ingest.step(0.0)
         ingest.send_rejects()
@@ -144,21 +146,24 @@ class Ingest:
         for topic in [topic for topic in self._feeds if topic not in listed]:
             self._reader.remove(topic)
             del self._feeds[topic]
-        self._missing = frozenset(stream for stream in listed.values() if not self._open(registry, stream))
+        waiting = [stream for topic, stream in listed.items() if topic not in self._feeds or self._feeds[topic].stopped]
+        identities = self._reader.identities(stream.topic for stream in waiting)
+        self._missing = frozenset(
+            stream for stream in waiting if not self._open(registry, stream, identities.get(stream.topic))
+        )
         self._registry = registry
 
-    def _open(self, registry: Snapshot, stream: Stream) -> bool:
-        """Whether the stream is read, or stopped for good; False if its topic is not there yet."""
-        feed = self._feeds.get(stream.topic)
-        if feed is not None and not feed.stopped:
-            return True
-        adapter = registry.adapters[stream.adapter]
+    def _open(self, registry: Snapshot, stream: Stream, identity: str | None) -> bool:
+        """Whether the stream is read, or stopped for good; False if its topic is not there (yet, or any more)."""
         row = self._store.stream(stream)
+        adapter = registry.adapters[stream.adapter]
         state = resumed(row.state, adapter.lowest_epoch.get(stream.evidence_type, 0))
+        if identity is None and not state.stopped:
+            return False
         try:
-            following = self._reader.earliest(stream.topic) if row.next is None else row.next
+            following = self._begun(row, identity) if row.next is None else row.next
             if not state.stopped:
-                self._reader.add(stream.topic, following)
+                self._reader.add(stream.topic, following, row.topic or identity or "")
         except TopicUnknown:
             return False
         home = adapter.zone == self._parts.zone
@@ -166,14 +171,27 @@ class Ingest:
         _log.info("stream", stream=str(stream), offset=following, stopped=state.stopped)
         return True
 
+    def _begun(self, row: StreamRow, identity: str | None) -> int:
+        """Where a new stream begins. The identity was asked for before, so that no other topic slips in between."""
+        following = self._reader.earliest(row.stream.topic)
+        self._store.begin(row.id, following, identity or "")
+        return following
+
     def _out_of_range(self, error: OffsetOutOfRange) -> None:
         """Rule 4."""
-        feed = self._feeds[error.topic]
+        feed, row = self._feeds[error.topic], Fault(error.code).row
         self._reader.remove(error.topic)
-        feed.state, feed.stopped = feed.state._replace(stopped="offset_out_of_range"), True
+        feed.state, feed.stopped = feed.state._replace(stopped=error.code), True
         self._store.apply(Batch(states={feed.id: (feed.state, feed.next)}))
-        self.counts.alarms["offset_out_of_range"] += 1
-        _log.error("stream stopped", stream=str(feed.stream), code="offset_out_of_range", offset=error.asked)
+        self.counts.alarms[error.code] += 1
+        _log.error(
+            "stream stopped",
+            stream=str(feed.stream),
+            code=error.code,
+            offset=error.asked,
+            cause=row.title.en,
+            remedy=row.next_step.en,
+        )
 
     # --- batches (rule 2) ------------------------------------------------------------------------------------
 
@@ -230,7 +248,7 @@ class Ingest:
 
     def ends(self) -> dict[str, int]:
         """Where each topic ends now."""
-        return {topic: self._reader.end(topic) for topic in self._feeds}
+        return {topic: self._reader.end(topic) for topic, feed in self._feeds.items() if not feed.stopped}
 
     def reached(self, ends: dict[str, int]) -> bool:
         """Whether every stream that goes on was read up to there."""

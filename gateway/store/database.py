@@ -24,7 +24,7 @@ from contracts.text import Text
 from gateway.store.sealing import Sealer, new_wrapped_key, unwrap_key
 
 APPLICATION_ID = 0x6F677331  # "ogs1"
-FORMAT = 1
+FORMAT = 2
 PAGE_BYTES = 16384
 BUSY_MS = 10_000
 CHECKPOINT_PAGES = 8000  # 128 MB of WAL: each index page is copied less often than at SQLite's 4 MB
@@ -41,7 +41,8 @@ CREATE TABLE streams (
   organisation TEXT NOT NULL,
   adapter TEXT NOT NULL,
   evidence_type TEXT NOT NULL,
-  next INTEGER,             -- the next offset of its topic; NULL: from the topic's start
+  next INTEGER,             -- the next offset of its topic; NULL: not begun
+  topic TEXT NOT NULL,      -- the identity of the topic that `next` is of; empty: not begun
   state BLOB NOT NULL,      -- canonical JSON of a StreamState
   UNIQUE (organisation, adapter, evidence_type)
 ) STRICT;

@@ -25,6 +25,9 @@ from gateway.store.sealing import place
 
 MAX_SUPERSEDED = 10_000
 
+_NEW_STREAM = """
+INSERT OR IGNORE INTO streams (organisation, adapter, evidence_type, topic, state) VALUES (?, ?, ?, '', ?)
+"""
 _KNOWN = """
 SELECT rec, id, epoch, seq, identity, condition, erased, tokens FROM records
 WHERE stream = ? AND rec IN (SELECT value FROM json_each(?))
@@ -69,11 +72,12 @@ WHERE stream = ? AND epoch < ? AND condition IN ('live', 'rejected')
 
 
 class StreamRow(NamedTuple):
-    """A stream as stored. `next` is None before its first batch: begin at the topic's start."""
+    """A stream as stored. `next` is None before `begin`; `topic` is the identity of the topic that it is of."""
 
     id: int
     stream: Stream
     next: int | None
+    topic: str
     state: StreamState
 
 
@@ -131,15 +135,16 @@ class Writer:
     def stream(self, stream: Stream) -> StreamRow:
         """The stream as stored; added if it is new."""
         key = (stream.organisation, stream.adapter, stream.evidence_type)
-        self._db.execute(
-            "INSERT OR IGNORE INTO streams (organisation, adapter, evidence_type, state) VALUES (?, ?, ?, ?)",
-            (*key, StreamState().to_json()),
-        )
+        self._db.execute(_NEW_STREAM, (*key, StreamState().to_json()))
         found = self._db.execute(
-            "SELECT id, next, state FROM streams WHERE (organisation, adapter, evidence_type) = (?, ?, ?)", key
+            "SELECT id, next, topic, state FROM streams WHERE (organisation, adapter, evidence_type) = (?, ?, ?)", key
         )
-        number, following, state = next(found)
-        return StreamRow(number, stream, following, StreamState.from_json(state))
+        number, following, topic, state = next(found)
+        return StreamRow(number, stream, following, topic, StreamState.from_json(state))
+
+    def begin(self, stream_id: int, following: int, topic: str) -> None:
+        """The stream is read from offset `following` of the topic with this identity, from now on."""
+        self._db.execute("UPDATE streams SET next = ?, topic = ? WHERE id = ?", (following, topic, stream_id))
 
     def known(self, stream_id: int, records: Sequence[str]) -> dict[str, Stored]:
         """The rows of these records, of those that have one. One query for a batch costs a third of many."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ import orjson
 import pytest
 
 from contracts import feeds, jws
-from contracts.edge.transport import Compacted
 from contracts.edge.transport.embedded import EmbeddedTransport, embedded
 from contracts.encoding import b64url_decode
 from contracts.feeds import LiveRecord
 from contracts.messages import ERASE, WITHDRAW
 from contracts.registry import Snapshot
+from contracts.rejects import rejects_topic
 from contracts.streams import Position
 from gateway.ingest.folding import Counts
 from gateway.ingest.run import Ingest, IngestParts, RegistryClosed, ingest_once, run_ingest
@@ -22,7 +23,8 @@ from gateway.ingest.state import CATCHING_UP, COMPLETE, GAPPED, STALE, STOPPED, 
 from gateway.status import status
 from gateway.store.reader import Reader
 from gateway.store.rows import ERASED, LIVE, REJECTED, WITHDRAWN
-from gateway.topics import UNVERIFIED_TOPIC, create_missing, rejects_topic
+from gateway.store.writer import Writer
+from gateway.topics import UNVERIFIED_TOPIC, create_missing
 from tests.unit.gateway.ingest import world
 
 KEK = bytes(range(32))
@@ -232,6 +234,43 @@ def test_a_new_epoch_covers_the_old_one(city: City) -> None:
     assert city.feed() == (COMPLETE, 1_700_000_050, 0)
 
 
+@pytest.mark.parametrize("running", [False, True])
+def test_a_topic_made_anew_stops_its_stream_wherever_ingest_had_read_to(city: City, running: bool) -> None:
+    city.publish("r1")
+    ingest = Ingest(city.parts())
+    assert ingest.step(0.0) == 1
+    if not running:
+        ingest.close()
+    with city.log.admin() as admin:
+        admin.delete_topic(world.STREAM.topic)
+        admin.create_topic(world.STREAM.topic)
+    for record in ("x1", "x2", "x3"):
+        city.publish(record)
+    if not running:
+        ingest = Ingest(city.parts())
+    assert ingest.step(0.0) == 0
+    assert ingest.counts.alarms == {"topic_replaced": 1}
+    ingest.close()
+    assert city.feed()[0] == STOPPED
+    assert city.conditions() == {"r1": LIVE}
+    assert city.ingest().records == 0
+    with city.reader() as reader:
+        found = {row.stream: row.stopped for row in status(reader, city.registry, NOW).streams}
+    assert found[world.STREAM] == "topic_replaced"
+
+
+def test_a_topic_file_removed_by_hand_and_made_anew_is_not_taken_for_the_old_one(city: City) -> None:
+    city.publish("r1")
+    city.ingest()
+    for part in ("", "-wal", "-shm"):
+        path = city.log.path_of(world.STREAM.topic)
+        path.with_name(path.name + part).unlink(missing_ok=True)
+    create_missing(city.log, city.registry)
+    city.publish("x1")
+    assert city.ingest().alarms == {"topic_replaced": 1}
+    assert city.conditions() == {"r1": LIVE}
+
+
 def test_a_store_built_from_the_compacted_log_is_the_same(tmp_path: Path) -> None:
     city = City(tmp_path)
     for number in range(40):
@@ -261,9 +300,9 @@ def test_a_store_built_from_the_compacted_log_is_the_same(tmp_path: Path) -> Non
 def test_an_offset_that_the_log_lost_stops_the_stream(city: City) -> None:
     city.publish("r1")
     city.ingest()
-    with city.log.admin() as admin:
-        admin.delete_topic(world.STREAM.topic)
-        admin.create_topic(world.STREAM.topic, Compacted())
+    with closing(Writer(city.parts().store, KEK)) as store:
+        row = store.stream(world.STREAM)
+        store.begin(row.id, 99, row.topic)
     ingest = Ingest(city.parts())
     assert ingest.step(0) == 0
     assert ingest.counts.alarms == {"offset_out_of_range": 1}

@@ -160,9 +160,17 @@ def test_states_and_offsets_stand_in_the_same_transaction(writer: Writer, reader
     assert reader.stream_states(TYPE) == ((STREAM, StreamState()),)
     state = StreamState(head=Position(1, 7), gaps=((2, 3),), live=4, mismatch=(1, 2), as_of=5)
     writer.apply(Batch(states={number: (state, 42)}))
-    assert writer.stream(STREAM)[2:] == (42, state)
+    assert writer.stream(STREAM)[2:] == (42, "", state)
     assert reader.stream_states(TYPE) == ((STREAM, state),)
     assert reader.stream_states("cn.other") == ()
+
+
+def test_the_topic_that_offsets_are_of_stands_beside_them(writer: Writer) -> None:
+    number = writer.stream(STREAM).id
+    writer.begin(number, 3, "topic-1")
+    assert writer.stream(STREAM)[2:] == (3, "topic-1", StreamState())
+    writer.apply(Batch(states={number: (StreamState(live=1), 9)}))
+    assert writer.stream(STREAM)[2:] == (9, "topic-1", StreamState(live=1))
 
 
 def test_a_batch_is_all_or_nothing(writer: Writer, reader: Reader) -> None:

@@ -30,8 +30,8 @@ from contracts.edge.transport.interface import (
     COMPACTED,
     Cleaning,
     Headers,
-    OffsetOutOfRange,
     Record,
+    TopicReplaced,
     TopicUnknown,
     check_sizes,
     full_name,
@@ -72,6 +72,18 @@ class EmbeddedTransport:
     def open(self, topic: str) -> TopicFile:
         """A connection to a topic; raises `TopicUnknown`."""
         return TopicFile(self.path_of(topic), topic)
+
+    def identities(self, topics: Iterable[str]) -> Mapping[str, str]:
+        """The identities of those topics that are there."""
+        found = ((topic, self._identity(topic)) for topic in topics)
+        return {topic: identity for topic, identity in found if identity is not None}
+
+    def _identity(self, topic: str) -> str | None:
+        try:
+            with closing(self.open(topic)) as file:
+                return file.identity()
+        except TopicUnknown:
+            return None
 
     def bell(self) -> Bell:
         """The bell of this log, for one reader or writer."""
@@ -140,6 +152,7 @@ class _Position:
 
     file: TopicFile
     next: int
+    identity: str
     seen: int | None = None
 
 
@@ -152,15 +165,15 @@ class EmbeddedReader(Closing):
         self._turn: deque[_Position] = deque()
         self._bell = transport.bell()
 
-    def assign(self, positions: Mapping[str, int]) -> None:
+    def assign(self, positions: Mapping[str, int], identities: Mapping[str, str] = {}) -> None:
         self._remove_all()
         for topic, offset in positions.items():
-            self.add(topic, offset)
+            self.add(topic, offset, identities.get(topic, ""))
 
-    def add(self, topic: str, offset: int) -> None:
+    def add(self, topic: str, offset: int, identity: str = "") -> None:
         file = self._transport.open(topic)
         self.remove(topic)
-        position = self._positions[topic] = _Position(file, offset)
+        position = self._positions[topic] = _Position(file, offset, identity or file.identity() or "")
         self._turn.append(position)
 
     def remove(self, topic: str) -> None:
@@ -189,6 +202,9 @@ class EmbeddedReader(Closing):
 
     def end(self, topic: str) -> int:
         return self._bounds(topic)[1]
+
+    def identities(self, topics: Iterable[str]) -> Mapping[str, str]:
+        return self._transport.identities(topics)
 
     def close(self) -> None:
         self._remove_all()
@@ -221,7 +237,7 @@ class EmbeddedReader(Closing):
         changed = [(position, version) for position, version in versions if version is not None]
         for index, (position, version) in enumerate(changed):
             share = -(-left // (len(changed) - index))
-            records, whole = position.file.fetch(position.next, share) if share else ([], False)
+            records, whole = position.file.fetch(position.next, share, position.identity) if share else ([], False)
             left -= len(records)
             yield position, version, records, whole
 
@@ -232,7 +248,7 @@ def _changed(position: _Position) -> int | None:
     if version != position.seen:
         return version
     if not position.file.is_current():
-        raise OffsetOutOfRange(position.file.topic, position.next, 0, 0)
+        raise TopicReplaced(position.file.topic, position.next)
     return None
 
 
@@ -250,8 +266,7 @@ class EmbeddedAdmin(Closing):
             file.delete()
 
     def topics(self) -> Mapping[str, str]:
-        found = ((topic, self._identity(topic)) for topic in self._transport.names())
-        return {topic: identity for topic, identity in found if identity is not None}
+        return self._transport.identities(self._transport.names())
 
     def maintain(self, now_ms: int) -> None:
         for topic in self.topics():
@@ -266,10 +281,3 @@ class EmbeddedAdmin(Closing):
 
     def close(self) -> None:
         """Nothing is kept open between calls."""
-
-    def _identity(self, topic: str) -> str | None:
-        try:
-            with closing(self._transport.open(topic)) as file:
-                return file.identity()
-        except TopicUnknown:
-            return None

@@ -7,8 +7,9 @@ What every implementation promises (the contract test suite holds each one to it
 2. Order: records of one topic have rising offsets, in the order of writing; a batch keeps its order (others may write
    in between). Offsets are never used twice. There may be holes: cleaning makes them, some logs have more.
 3. Readers keep their own offsets: `assign` says where to go on, nothing is remembered here. At a hole the next record
-   comes. A position below the log's start, past its end, or in a topic that was deleted (and perhaps made anew) is
-   `OffsetOutOfRange`: rebuild, never skip.
+   comes. A position below the log's start or past its end is `OffsetOutOfRange`: rebuild, never skip. An offset says
+   nothing about another topic of the same name: a caller keeps the topic's identity beside it, and a topic that was
+   deleted, and perhaps made anew, is `TopicReplaced`, while it is read and when it is assigned again later.
 4. Cleaning: a compacted topic keeps the newest record of each key, for ever, and everything younger than the minimum
    lag. An expiring one drops what is older than its retention, from the start. Nothing else removes anything.
 5. Topics are created by `Admin.create_topic` alone. A topic that nobody created is `TopicUnknown`, on every call.
@@ -101,7 +102,12 @@ class LogUnavailable(Unavailable):
 
 
 class OffsetOutOfRange(Exception):
-    """The position is not in the topic: offsets from `earliest` up to and including `end` would be. Rebuild."""
+    """The position is not in the topic: offsets from `earliest` up to and including `end` would be. Rebuild.
+
+    `code` is its row in the table of errors.
+    """
+
+    code = "offset_out_of_range"
 
     def __init__(self, topic: str, asked: int, earliest: int, end: int) -> None:
         super().__init__(f"{topic}: offset {asked} is not within {earliest}..{end}")
@@ -109,6 +115,15 @@ class OffsetOutOfRange(Exception):
         self.asked = asked
         self.earliest = earliest
         self.end = end
+
+
+class TopicReplaced(OffsetOutOfRange):
+    """The topic that the position was in is gone; what may now have its name is another one (rule 3)."""
+
+    code = "topic_replaced"
+
+    def __init__(self, topic: str, asked: int) -> None:
+        super().__init__(topic, asked, 0, 0)
 
 
 class _Closing(Protocol):
@@ -141,10 +156,13 @@ class Writer(_Closing, Protocol):
 class Reader(_Closing, Protocol):
     """Reads records from positions that the caller keeps. For one thread; many readers may exist."""
 
-    def assign(self, positions: Mapping[str, int]) -> None:
-        """Read these topics, each from its next offset, and no others. Raises `TopicUnknown`."""
+    def assign(self, positions: Mapping[str, int], identities: Mapping[str, str] = {}) -> None:
+        """Read these topics, each from its next offset, and no others. Raises `TopicUnknown`.
 
-    def add(self, topic: str, offset: int) -> None:
+        `identities`: of the topics that the positions are from (rule 3); without one it is whatever has the name now.
+        """
+
+    def add(self, topic: str, offset: int, identity: str = "") -> None:
         """Read this topic too (or from another offset). Raises `TopicUnknown`."""
 
     def remove(self, topic: str) -> None:
@@ -154,9 +172,13 @@ class Reader(_Closing, Protocol):
         """Up to `max_records` (fewer if they are large), in the order of each topic, a fair share from each.
 
         Blocks until there is a record, at most `timeout_s`, then gives an empty list: call it in a thread. Wakes
-        within 50 ms of a write by another process. Raises `OffsetOutOfRange` (before it takes any record; the other
-        topics go on once that one is removed or added anew) and `LogUnavailable` (nothing lost: read again).
+        within 50 ms of a write by another process. Raises `OffsetOutOfRange` and `TopicReplaced` (before it takes any
+        record; the other topics go on once that one is removed or added anew) and `LogUnavailable` (nothing lost: read
+        again).
         """
+
+    def identities(self, topics: Iterable[str]) -> Mapping[str, str]:
+        """The identities of those topics that are there now: as `Admin.topics`, without the right to list others."""
 
     def position(self, topic: str) -> int:
         """The next offset to be read. Equal to `end` once everything was read."""

@@ -54,6 +54,7 @@ class Feed:
     place: Place
     position: int  # of the next record to hand out
     next: int  # of the next batch to fetch
+    identity: str  # of the topic that the position is from
     epoch: int = -1  # of the leader that wrote the last batch fetched
     head: int = -1  # where the log ended when last heard of; -1 before the first answer
     ahead: int = 0  # bytes fetched and not yet unpacked

@@ -18,7 +18,14 @@ from kafka import errors
 from kafka.protocol.consumer import ListOffsetsRequest, OffsetSpec
 
 from contracts.edge.transport.closing import Closing
-from contracts.edge.transport.interface import LogUnavailable, OffsetOutOfRange, Record, TopicUnknown, full_name
+from contracts.edge.transport.interface import (
+    LogUnavailable,
+    OffsetOutOfRange,
+    Record,
+    TopicReplaced,
+    TopicUnknown,
+    full_name,
+)
 from contracts.edge.transport.kafka_batches import Fetched, unpack
 from contracts.edge.transport.kafka_errors import code_error, translated
 from contracts.edge.transport.kafka_fetch import COMMITTED, Feed, FetchLoop
@@ -45,16 +52,16 @@ class KafkaReader(Closing):
 
     # --- the interface -----------------------------------------------------------------------------------------
 
-    def assign(self, positions: Mapping[str, int]) -> None:
+    def assign(self, positions: Mapping[str, int], identities: Mapping[str, str] = {}) -> None:
         places = self._places(positions)
         for topic in list(self._feeds):
             self.remove(topic)
-        self._begin(positions, places)
+        self._begin(positions, places, identities)
 
-    def add(self, topic: str, offset: int) -> None:
+    def add(self, topic: str, offset: int, identity: str = "") -> None:
         places = self._places([topic])
         self.remove(topic)
-        self._begin({topic: offset}, places)
+        self._begin({topic: offset}, places, {topic: identity})
 
     def remove(self, topic: str) -> None:
         with self._arrival:
@@ -86,6 +93,9 @@ class KafkaReader(Closing):
 
     def end(self, topic: str) -> int:
         return self._offset(topic, OffsetSpec.LATEST)
+
+    def identities(self, topics: Iterable[str]) -> Mapping[str, str]:
+        return {topic: str(place.id) for topic, place in self._found(topics).items() if place is not None}
 
     def close(self) -> None:
         self.closed = True
@@ -133,20 +143,25 @@ class KafkaReader(Closing):
     # --- inside ------------------------------------------------------------------------------------------------
 
     def _places(self, topics: Iterable[str]) -> dict[str, Place]:
+        return {topic: _there(topic, place) for topic, place in self._found(topics).items()}
+
+    def _found(self, topics: Iterable[str]) -> dict[str, Place | None]:
         names = {full_name(self._prefix, topic): topic for topic in topics}
         found = self.link.run(lambda: self.link.find(names)) if names else {}
-        places = {topic: found[name] for name, topic in names.items()}
-        return {topic: _there(topic, place) for topic, place in places.items()}
+        return {topic: found[name] for name, topic in names.items()}
 
-    def _begin(self, positions: Mapping[str, int], places: Mapping[str, Place]) -> None:
+    def _begin(self, positions: Mapping[str, int], places: Mapping[str, Place], identities: Mapping[str, str]) -> None:
         feeds = [
-            Feed(topic, full_name(self._prefix, topic), places[topic], offset, offset)
-            for topic, offset in positions.items()
+            self._feed(topic, places[topic], offset, identities.get(topic, "")) for topic, offset in positions.items()
         ]
         with self._arrival:
             self._feeds.update((feed.topic, feed) for feed in feeds)
+            self._lost.update(feed for feed in feeds if feed.identity != str(feed.place.id))
         for leader in {feed.place.leader for feed in feeds}:  # all at once: the first fetch is fair already
             self._touch([feed for feed in feeds if feed.place.leader == leader], leader)
+
+    def _feed(self, topic: str, place: Place, offset: int, identity: str) -> Feed:
+        return Feed(topic, full_name(self._prefix, topic), place, offset, offset, identity or str(place.id))
 
     def _touch(self, feeds: list[Feed], leader: int) -> None:
         with self._arrival:
@@ -162,14 +177,14 @@ class KafkaReader(Closing):
         with self._arrival:
             feed = next(iter(self._lost), None)
         if feed is not None:
+            if self.identities([feed.topic]).get(feed.topic) != feed.identity:
+                raise TopicReplaced(feed.topic, feed.next)
             raise OffsetOutOfRange(feed.topic, feed.next, *self._bounds(feed))
 
     def _bounds(self, feed: Feed) -> tuple[int, int]:
         try:
-            place = self.link.place(feed.name, feed.topic)
-            same = place.id == feed.place.id
-            return (self.earliest(feed.topic), self.end(feed.topic)) if same else (0, 0)
-        except TopicUnknown:
+            return self.earliest(feed.topic), self.end(feed.topic)
+        except TopicUnknown:  # deleted this very moment
             return 0, 0
 
     def _broken(self, error: BaseException) -> None:
@@ -252,7 +267,7 @@ class KafkaReader(Closing):
             try:
                 feed.ready = unpack(feed.topic, fetched)
             except errors.KafkaError as error:
-                self.add(feed.topic, feed.position)  # fetched anew: it may have been altered on its way
+                self.add(feed.topic, feed.position, feed.identity)  # fetched anew: it may have been altered on its way
                 raise translated(error, feed.name) from None
             feed.taken, feed.limit = 0, fetched.end
             if not feed.ready:

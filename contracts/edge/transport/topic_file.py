@@ -32,6 +32,7 @@ from contracts.edge.transport.interface import (
     LogUnavailable,
     OffsetOutOfRange,
     Record,
+    TopicReplaced,
     TopicUnknown,
 )
 from contracts.errors import Corrupt, UserError
@@ -141,13 +142,15 @@ class TopicFile:
             self._db.executemany(_APPEND, rows)
         return offsets
 
-    def fetch(self, offset: int, count: int) -> tuple[list[Record], bool]:
+    def fetch(self, offset: int, count: int, identity: str) -> tuple[list[Record], bool]:
         """Up to `count` records and about `FETCH_BYTES` from `offset` on, and whether that was all there is.
 
-        Raises `OffsetOutOfRange`.
+        Raises `TopicReplaced` unless the topic is that of `identity`, `OffsetOutOfRange`.
         """
         with errors_of(self.topic), _transaction(self._db, "BEGIN"):
-            start, end, _ = self._db.execute(_HEAD).get
+            start, end, found = self._db.execute(_HEAD).get
+            if found != identity:
+                raise TopicReplaced(self.topic, offset)
             if not start <= offset <= end:
                 raise OffsetOutOfRange(self.topic, offset, start, end)
             with closing(self._db.execute(_SELECT, (offset, count))) as rows:

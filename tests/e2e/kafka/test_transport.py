@@ -17,8 +17,8 @@ from contracts.edge.config import parse_toml
 from contracts.edge.transport import (
     Expiring,
     LogUnavailable,
-    OffsetOutOfRange,
     Reader,
+    TopicReplaced,
     Transport,
     Writer,
     open_transport,
@@ -197,7 +197,7 @@ def test_a_topic_made_anew_is_lost_for_its_reader_however_long_it_is(log: Transp
         admin.delete_topic("t")
         admin.create_topic("t")
         writer.write_many("t", [(b"k", b"new")] * 10)
-        with pytest.raises(OffsetOutOfRange):
+        with pytest.raises(TopicReplaced):
             _read_until_refused(reader)
         reader.add("t", reader.earliest("t"))
         assert [record.value for record in read_count(reader, 10)] == [b"new"] * 10

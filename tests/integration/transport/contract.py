@@ -22,6 +22,7 @@ from contracts.edge.transport import (
     Reader,
     Record,
     TopicNameInvalid,
+    TopicReplaced,
     TopicUnknown,
     Transport,
 )
@@ -284,6 +285,50 @@ class TransportContract:
             assert _out_of_range(reader).topic == "t"
             writer.write("t", b"k", b"new")
         assert [record.value for record in read_all(transport, "t")] == [b"new"]
+
+    def test_identities_tell_topics_apart_from_all_others_of_their_name(self, harness: Harness) -> None:
+        admin = harness.transport.admin()
+        admin.create_topic("a")
+        admin.create_topic("b")
+        with harness.transport.reader() as reader:
+            first = reader.identities(["a", "b", "absent"])
+            assert first == dict(admin.topics())
+            assert first["a"] != first["b"]
+            admin.delete_topic("a")
+            assert reader.identities(["a", "b"]) == {"b": first["b"]}
+            admin.create_topic("a")
+            assert reader.identities(["a"])["a"] not in first.values()
+
+    def test_a_topic_made_anew_while_nobody_read_is_noticed_and_others_go_on(self, harness: Harness) -> None:
+        transport, admin = harness.transport, harness.transport.admin()
+        with transport.writer() as writer, transport.reader() as reader:
+            for topic in ("kept", "anew"):
+                admin.create_topic(topic)
+                writer.write(topic, b"k", b"first")
+            identities = reader.identities(["kept", "anew"])
+            positions = {topic: reader.earliest(topic) for topic in identities}
+            admin.delete_topic("anew")
+            admin.create_topic("anew")
+            writer.write_many("anew", [(b"k", b"second")] * 100)
+            reader.assign({"kept": positions["kept"], "anew": reader.earliest("anew")}, identities)
+            found = _out_of_range(reader)
+            assert (type(found), found.topic) == (TopicReplaced, "anew")
+            reader.remove("anew")
+            assert [record.value for record in read_count(reader, 1)] == [b"first"]
+            reader.add("anew", reader.earliest("anew"), reader.identities(["anew"])["anew"])
+            assert [record.value for record in read_count(reader, 1)] == [b"second"]
+
+    def test_a_topic_made_anew_while_it_is_read_is_noticed(self, harness: Harness) -> None:
+        transport, admin = harness.transport, harness.transport.admin()
+        admin.create_topic("t")
+        with transport.writer() as writer, transport.reader() as reader:
+            writer.write("t", b"k", b"first")
+            reader.assign({"t": reader.earliest("t")})
+            assert len(read_count(reader, 1)) == 1
+            admin.delete_topic("t")
+            admin.create_topic("t")
+            writer.write_many("t", [(b"k", b"second")] * 100)
+            assert type(_out_of_range(reader)) is TopicReplaced
 
     # --- cleaning --------------------------------------------------------------------------------------------
 
