@@ -42,7 +42,7 @@ _CORRUPT = Text("存储的数据已损坏:{why}", "Stored data is damaged: {why}
 _RESTORE = Text("请勿继续使用该目录,请联系管理员恢复。", "Stop using that directory and restore it.")
 _AWAY = Text("暂时不可用:{why}", "Not available now: {why}")
 _RETRY = Text("请检查该服务或文件后重试。", "Check that it is there and running, then try again.")
-_Mistake = UserError | Fault | Corrupt | Unavailable | OSError
+Mistake = UserError | Fault | Corrupt | Unavailable | OSError
 
 
 class _Commands(TyperGroup):
@@ -95,7 +95,7 @@ def execute(app: Typer, args: Sequence[str] | None = None) -> int:
     return code
 
 
-def _exit_code(error: _Mistake) -> int:
+def _exit_code(error: Mistake) -> int:
     if isinstance(error, Unavailable):
         return EXIT_AWAY
     return EXIT_CORRUPT if isinstance(error, Corrupt) else EXIT_MISTAKE
@@ -123,12 +123,13 @@ def _complain_usage(error: Exception) -> None:
     _print_error(_USAGE.fill(why=translated(message)), "", _HELP.fill(command=command))
 
 
-def complain(error: _Mistake) -> None:
+def complain(error: Mistake) -> None:
     """One line on stderr about `error`."""
-    _print_error(*_facts(error))
+    _print_error(*explained(error))
 
 
-def _facts(error: _Mistake) -> tuple[Text, str, Text | None]:
+def explained(error: Mistake) -> tuple[Text, str, Text | None]:
+    """What is wrong, where, and what to do about it."""
     if isinstance(error, UserError):
         return error.what, error.where, error.remedy
     if isinstance(error, Fault):

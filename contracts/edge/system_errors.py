@@ -40,7 +40,7 @@ _ROWS: Mapping[int, tuple[Text, Text]] = {
         Text("请核对主机地址。", "Check the host."),
     ),
 }
-_NO_REMEDY = Text("请据此检查系统。", "Check the system for that.")
+NO_REMEDY = Text("请据此检查系统。", "Check the system for that.")
 
 
 def why(error: OSError) -> Text:
@@ -53,7 +53,7 @@ def why(error: OSError) -> Text:
 def remedy(error: OSError) -> Text:
     """What to do about it."""
     row = _ROWS.get(error.errno or 0)
-    return _NO_REMEDY if row is None else row[1]
+    return NO_REMEDY if row is None else row[1]
 
 
 def is_circumstance(error: OSError) -> bool:
