@@ -52,6 +52,10 @@ _RECORD_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 PUT, WITHDRAW, ERASE = "put", "withdraw", "erase"
 OPERATIONS = (PUT, WITHDRAW, ERASE)
 
+# An erasure stands in the log twice: under the record's id, so that cleaning takes what was published under it, and
+# under this prefix, where nothing ever comes after it. No record id contains it.
+ERASED_PREFIX: Final = "@erased/"
+
 _COMMON = ("_sd_alg", "adp", "epoch", "iat", "iss", "op", "rec", "sd_all", "seq", "src", "vct")
 _NAMES: Mapping[str, frozenset[str]] = {
     PUT: frozenset((*_COMMON, "doc")),
@@ -149,6 +153,17 @@ def _check_change(change: Change, evidence_type: EvidenceType) -> None:
         raise ValueError("a change belongs to its type, and a put alone has a document")
     if _RECORD_ID.fullmatch(change.record) is None:
         raise Fault("claims_invalid", "/rec")
+
+
+def log_keys(record: str, operation: str) -> tuple[bytes, ...]:
+    """The keys of the log under which a message of `record` is written, in order."""
+    name = record.encode()
+    return (name, ERASED_PREFIX.encode() + name) if operation == ERASE else (name,)
+
+
+def record_of(log_key: str) -> str:
+    """The record that a key of the log names."""
+    return log_key.removeprefix(ERASED_PREFIX)
 
 
 # --- opening ---------------------------------------------------------------------------------------------------
@@ -266,6 +281,7 @@ def filtered(message: bytes, kept: Iterable[Disclosure]) -> bytes:
 
 __all__ = [
     "ERASE",
+    "ERASED_PREFIX",
     "HOLDERS",
     "MAX_MESSAGE",
     "OPERATIONS",
@@ -281,7 +297,9 @@ __all__ = [
     "Salts",
     "assemble",
     "filtered",
+    "log_keys",
     "open_message",
     "read_verified",
+    "record_of",
     "seal",
 ]

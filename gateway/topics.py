@@ -5,16 +5,12 @@ from collections.abc import Mapping
 from contracts.edge.transport import COMPACTED, Cleaning, Expiring, Transport
 from contracts.edge.transport.interface import DAY_MS
 from contracts.registry.snapshot import Snapshot
+from contracts.rejects import rejects_topic
 from gateway.control.build import REGISTRY_TOPIC
 
 UNVERIFIED_TOPIC = "rejects.unverified"
 # Rejects are kept 7 days at most (design §4). Kafka drops whole segments, so a record may stay a seventh longer.
 _REJECTS = Expiring(6 * DAY_MS)
-
-
-def rejects_topic(adapter: str) -> str:
-    """Where what an adapter's department must mend goes."""
-    return f"rejects.{adapter}"
 
 
 def topics_of(registry: Snapshot) -> Mapping[str, Cleaning]:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from contracts.edge.transport import Cleaning
 from contracts.edge.transport.kafka_topics import REPLICAS, LiveTopic, topic_settings
 from contracts.registry.snapshot import Snapshot
+from contracts.rejects import rejects_topic
 from contracts.text import Text
 from gateway.control.build import REGISTRY_TOPIC
-from gateway.topics import UNVERIFIED_TOPIC, rejects_topic, topics_of
+from gateway.topics import UNVERIFIED_TOPIC, topics_of
 
 LOSES = "loses"
 WEAK = "weak"

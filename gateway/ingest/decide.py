@@ -2,7 +2,8 @@
 
 1. A message that was not verified changes nothing.
 2. The stream is the topic's, the record is the log key's; a message that claims others is refused and changes nothing.
-   Else whoever may write to the log could evict a victim's record, or hide one, by compaction.
+   Else whoever may write to the log could evict a victim's record, or hide one, by compaction. An erasure alone also
+   stands under a key of its own.
 3. A number is given once. The same number with another identity is equivocation: the stream stops, with an alarm.
    With the same identity it is a duplicate, whatever its signature bytes, and changes nothing; but where the message
    was refused and now comes complete, it mends its record: somebody on the way had spoilt it.
@@ -14,15 +15,13 @@
    put again. An erased one may not, ever: a later put is refused, without anything that finds it.
 7. Once a full statement of an epoch matched, messages of older epochs only leave withdrawn stubs, whenever they come.
 
-Rules 4, 5 and 7 depend on a record's newest message and the last full statement only, which compaction keeps. So a
-log and its compacted form give the same rows. Rule 6 is the one exception: a node that is built after the erasure was
-compacted away under a later put takes that put. No adapter writes one (record ids are never used again), and its
-number and identity count alike on both nodes.
+Rules 4, 5 and 7 depend on a record's newest message and the last full statement only, rule 6 on its newest erasure,
+which stands under a key of its own. Compaction keeps all three, so a log and its compacted form give the same rows.
 """
 
 from typing import NamedTuple
 
-from contracts.messages import ERASE, PUT, Claims, Evidence, MessageFault
+from contracts.messages import ERASE, PUT, Claims, Evidence, MessageFault, log_keys
 from contracts.streams import Stream
 from gateway.ingest.lookups import lookups_of_message
 from gateway.ingest.state import StreamState, found, heard, is_missing
@@ -88,7 +87,8 @@ def decide(state: StreamState, known: Known, received: Received) -> Outcome:
 def _verified(state: StreamState, known: Known, received: Received, claims: Claims) -> Outcome:
     if claims.stream != received.stream:
         return Rejected(state, "key_not_for_stream", "/vct")
-    if claims.record.encode() != received.log_key:
+    key = received.log_key
+    if claims.record.encode() != key and key not in log_keys(claims.record, claims.operation):
         return Rejected(state, "log_key_mismatch", "/rec")
     if claims.position > state.head:
         return _supersede(heard(state, claims.position), known.row, claims, received)

@@ -12,20 +12,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from contracts import feeds, messages
+from contracts import feeds, messages, rejects
 from contracts.algorithms import SigningKey, Suite
 from contracts.edge.transport import Record
 from contracts.envelope import Keyring
 from contracts.errors import Fault
 from contracts.registry.snapshot import Snapshot
 from contracts.streams import Position, Stream
-from gateway.ingest import rejects
 from gateway.ingest.decide import Accepted, Duplicate, Known, Received, Rejected, Stopped, decide
+from gateway.ingest.rejects import is_senders
 from gateway.ingest.state import StreamState
 from gateway.ingest.statements import Settled, decide_statement, is_due
 from gateway.store.rows import Stored, Write
 from gateway.store.writer import Batch, Change, Reject
-from gateway.topics import UNVERIFIED_TOPIC, rejects_topic
+from gateway.topics import UNVERIFIED_TOPIC
 
 _NOTHING = Known()
 
@@ -87,9 +87,9 @@ class Folding:
         self._batch = Batch()
 
     def expect(self, feed: Feed, records: Iterable[Record]) -> None:
-        """Look up at once what the store has of the records that come next: a log key is the record's id, else the
+        """Look up at once what the store has of the records that come next: a log key names the record, else the
         message is refused. To be called before `take`, for each stream."""
-        keys = {record.key.decode("utf-8", "replace") for record in records}
+        keys = {_record(record) for record in records}
         self._stored[feed.id] = self._rows.known(feed.id, list(keys))
 
     def batch(self) -> Batch:
@@ -135,7 +135,7 @@ class Folding:
         opened = messages.open_message(message, self._registry)
         claims = opened.claims
         stored, known = None, _NOTHING
-        if claims is not None and claims.record.encode() == record.key and claims.stream == feed.stream:
+        if claims is not None and claims.record == _record(record) and claims.stream == feed.stream:
             stored, known = self._known(feed, claims.record, claims.position)
         outcome = decide(feed.state, known, Received(feed.stream, feed.home, record.key, message, opened))
         feed.state = outcome.state
@@ -165,7 +165,7 @@ class Folding:
             self._change(feed, stored, known, outcome.write)
         claims = opened.claims
         if claims is None:
-            own = rejects.is_senders(outcome.code, message, messages.TYP, feed.stream, self._registry)
+            own = is_senders(outcome.code, message, messages.TYP, feed.stream, self._registry)
         else:
             own = claims.stream.adapter == feed.stream.adapter
         self._refuse(feed, record, outcome, None if claims is None else claims.identity, own)
@@ -198,7 +198,7 @@ class Folding:
             data = self._node.keyring.open(value, feed.stream)
             statement, suite = feeds.open_statement(data, feed.stream, self._registry)
         except Fault as fault:
-            own = rejects.is_senders(fault.code, data, feeds.TYP, feed.stream, self._registry)
+            own = is_senders(fault.code, data, feeds.TYP, feed.stream, self._registry)
             self._refuse(feed, record, Rejected(feed.state, fault.code, fault.pointer), None, own)
             return True
         buckets = None
@@ -221,7 +221,7 @@ class Folding:
         refused = rejects.Refused(
             record.topic, record.offset, outcome.code, outcome.pointer, identity, record.key, record.value
         )
-        topic = rejects_topic(feed.stream.adapter) if own else UNVERIFIED_TOPIC
+        topic = rejects.rejects_topic(feed.stream.adapter) if own else UNVERIFIED_TOPIC
         sealed = rejects.seal_reject(refused, self._node.id, self._node.key)
         self._batch.rejects.append(Reject(topic, rejects.reject_key(refused), sealed))
         self._refusals[feed.id, outcome.code] += 1
@@ -229,3 +229,8 @@ class Folding:
 
     def _alarm(self, code: str) -> None:
         self._counts.alarms[code] += 1
+
+
+def _record(record: Record) -> str:
+    """The record id that a key of the log names; of a key that is no text, one that no record has."""
+    return messages.record_of(record.key.decode("utf-8", "replace"))

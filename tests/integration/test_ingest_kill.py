@@ -13,13 +13,14 @@ from pathlib import Path
 from contracts import feeds
 from contracts.edge.transport.embedded import embedded
 from contracts.feeds import LiveRecord
+from contracts.rejects import rejects_topic
 from contracts.streams import Position
 from gateway.ingest import run
 from gateway.ingest.run import IngestParts, ingest_once, run_ingest
 from gateway.ingest.state import COMPLETE, feed_state
 from gateway.store.database import StoreAbsent
 from gateway.store.reader import Reader
-from gateway.topics import UNVERIFIED_TOPIC, create_missing, rejects_topic
+from gateway.topics import UNVERIFIED_TOPIC, create_missing
 from tests.unit.gateway.ingest import world
 
 KEK = bytes(32)

@@ -4,7 +4,7 @@ import pytest
 
 from contracts.algorithms import SUITES
 from contracts.encoding import b64url_decode, b64url_encode
-from contracts.messages import ERASE, WITHDRAW, open_message
+from contracts.messages import ERASE, PUT, WITHDRAW, open_message
 from contracts.streams import Position, Stream
 from gateway.ingest.decide import Known, Received, decide
 from gateway.ingest.state import StreamState
@@ -25,6 +25,11 @@ def invalid(record: str, seq: int) -> Entry:
 
 def ended(record: str, seq: int, operation: str, epoch: int = 1) -> Entry:
     return Entry(record.encode(), world.message(record, epoch, seq, operation))
+
+
+def erased(record: str, seq: int) -> Entry:
+    """The copy of an erasure that nothing supersedes."""
+    return Entry(f"@erased/{record}".encode(), ended(record, seq, ERASE).content)
 
 
 def full(node: Node, epoch: int, seq: int) -> Entry:
@@ -231,10 +236,30 @@ def test_an_erased_record_never_returns() -> None:
     assert node.condition("r1") == ERASED
 
 
-def test_a_put_after_an_erasure_counts_alike_on_a_node_that_never_saw_the_erasure() -> None:
-    old = Node().read(put("r1", 1), ended("r1", 2, ERASE), put("r1", 3))
-    fresh = Node().read(put("r1", 3))
+def test_a_put_after_an_erasure_is_refused_where_compaction_left_the_copy_only() -> None:
+    old = Node().read(put("r1", 1), ended("r1", 2, ERASE), erased("r1", 2), put("r1", 3))
+    fresh = Node().read(erased("r1", 2), put("r1", 3))
+    assert fresh.rows == old.rows
     assert old.buckets() == fresh.buckets()
+
+
+def test_an_older_put_written_again_does_not_bring_back_what_was_erased() -> None:
+    fresh = Node().read(erased("r1", 2), put("r1", 1))
+    assert fresh.condition("r1") == ERASED
+
+
+@pytest.mark.parametrize("operation", [PUT, WITHDRAW])
+def test_an_erasure_alone_has_a_key_of_its_own(operation: str) -> None:
+    entry = put("r1", 1) if operation == PUT else ended("r1", 1, operation)
+    outcome = Node().take(Entry(b"@erased/r1", entry.content))
+    assert isinstance(outcome, Rejected)
+    assert (outcome.code, outcome.write) == ("log_key_mismatch", None)
+
+
+def test_an_erasure_does_not_stand_under_the_key_of_another_record() -> None:
+    outcome = Node().take(Entry(b"@erased/r2", ended("r1", 1, ERASE).content))
+    assert isinstance(outcome, Rejected)
+    assert (outcome.code, outcome.write) == ("log_key_mismatch", None)
 
 
 def test_a_new_epoch_counts_anew() -> None:
