@@ -1,7 +1,8 @@
 """`oncegate-adapter`: what a department runs.
 
-Exit codes: 0 done (refused rows are reported, not an error); 2 a mistake of configuration or source;
-3 braked, a person must approve; 4 the message log is away, entries wait in the outbox; 5 the outbox is damaged.
+Exit codes: 0 done (refused rows are reported, not an error); 2 a mistake of configuration or source, or a full disk;
+3 braked, a person must approve; 4 the message log is away, entries wait in the outbox, or a source is;
+5 the outbox is damaged.
 With several streams the worst one counts: 2, then 4, then 3.
 """
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from adapters.run import Effects
     from contracts.encoding import Json
 
-EXIT_OK, EXIT_MISTAKE, EXIT_BRAKED, EXIT_LOG_AWAY, EXIT_DAMAGED = 0, 2, 3, 4, 5
+EXIT_OK, EXIT_MISTAKE, EXIT_BRAKED, EXIT_AWAY, EXIT_DAMAGED = 0, 2, 3, 4, 5
 DEFAULT_CONFIG = Path("adapter.toml")
 MAX_RUN = 2**63 - 1  # SQLite's largest
 _ONE_MODE = Text("--dry-run、--full、--watch 不能同时使用", "--dry-run, --full and --watch cannot be used together")
@@ -32,8 +33,9 @@ _CHOOSE = Text("请只用其中一个。", "Choose one of them.")
 
 ABOUT = """What a department runs: reads its sources, signs, publishes. 部门侧适配器:读取、签名、发布。
 
-Exit codes: 0 done (refused rows are reported), 2 a mistake of configuration or source, 3 braked, a person must approve,
-4 the message log is away, entries wait in the outbox, 5 the outbox is damaged.
+Exit codes: 0 done (refused rows are reported), 2 a mistake of configuration or source, or a full disk,
+3 braked, a person must approve, 4 the message log is away, entries wait in the outbox, or a source is,
+5 the outbox is damaged.
 """
 app = command_line("oncegate-adapter", ABOUT)
 
@@ -218,13 +220,13 @@ def _tell(path: Path, config: "AdapterConfig", reports: "Sequence[StreamReport]"
 
 
 def _exit_code(reports: "Sequence[StreamReport]") -> int:
-    from adapters.report import BRAKED, FAILED
+    from adapters.report import AWAY, BRAKED, FAILED
 
     states = {report.state for report in reports}
     if FAILED in states:
         return EXIT_MISTAKE
-    if any(report.unsent for report in reports):
-        return EXIT_LOG_AWAY
+    if AWAY in states or any(report.unsent for report in reports):
+        return EXIT_AWAY
     return EXIT_BRAKED if BRAKED in states else EXIT_OK
 
 

@@ -84,14 +84,14 @@ class StreamConfig:
         return self.mapping.evidence_type
 
     def rows(self) -> Iterator[Row]:
-        """Every row of the source; raises `UserError`, also if the source lacks a column that the mapping needs."""
+        """Every row of the source; raises `Unavailable` and `UserError`, also if a column is not there."""
         return self.source.rows(self._check_header)
 
-    def _check_header(self, path: Path, header: tuple[str, ...]) -> None:
+    def _check_header(self, where: str, header: tuple[str, ...]) -> None:
         missing = [column for column in self.mapping.columns if column not in header]
         if missing:
-            what = _MISSING_COLUMNS.fill(missing=", ".join(missing), name=path.name)
-            raise UserError(what, f"{path}; {self.where}", _COLUMNS.fill(known=", ".join(header)))
+            what = _MISSING_COLUMNS.fill(missing=", ".join(missing), name=where.rpartition("/")[2])
+            raise UserError(what, f"{where}; {self.where}", _COLUMNS.fill(known=", ".join(header)))
 
 
 @dataclass(frozen=True, slots=True)

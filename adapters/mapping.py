@@ -13,7 +13,7 @@ from typing import Final
 
 from adapters.rows import Row, RowFault
 from adapters.values import CellFault, clean
-from contracts import evidence_types
+from contracts import documents
 from contracts.encoding import Json
 from contracts.evidence_types import EvidenceType
 from contracts.identifiers import normalise
@@ -80,9 +80,10 @@ class Document:
 def apply(mapping: Prepared, row: Row, name_record: KeyName) -> Document | RowFault:
     """The document of `row`, or why there is none (rules 1 to 4)."""
     record = _record(mapping, row, name_record)
-    if row.broken is not None:
-        certain = row.broken.code != "row_columns"
-        return RowFault(row.file, row.line, row.broken.column, row.broken.code, None, record, certain)
+    broken = row.broken_for(mapping.columns) if row.bad else row.broken
+    if broken is not None:
+        certain = broken.code != "row_columns"
+        return RowFault(row.file, row.line, broken.column, broken.code, None, record, certain)
     if record is None:
         return RowFault(row.file, row.line, " + ".join(mapping.key), "row_key_missing")
     try:
@@ -128,7 +129,7 @@ def _holders(rules: Sequence[HolderRule], cells: Cells) -> list[Json]:
 
 
 def _check(mapping: Prepared, row: Row, record: str, body: Mapping[str, Json]) -> RowFault | None:
-    faults = evidence_types.check(mapping.evidence_type, body)
+    faults = documents.check(mapping.evidence_type, body)
     if not faults:
         return None
     first = faults[0]

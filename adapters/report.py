@@ -2,7 +2,8 @@
 
 1. Every row that was read is in exactly one count: published, unchanged or refused.
 2. A refusal names file, line, column and reason, never a value. All are in the report file, the first ones are shown.
-3. `state`: published, braked (nothing was), planned (a trial run), failed (`error`: the operator's mistake).
+3. `state`: published, braked (nothing was), planned (a trial run), failed (`error`: the operator's mistake), away
+   (`error`: the source does not answer; nothing was published, the next run tries again).
 """
 
 import shlex
@@ -12,16 +13,17 @@ from dataclasses import dataclass
 from adapters.plan import Plan
 from adapters.rows import RowFault
 from contracts.encoding import Json
-from contracts.errors import UserError
+from contracts.errors import Unavailable, UserError
 from contracts.text import Text
 
-PUBLISHED, BRAKED, PLANNED, FAILED = "published", "braked", "planned", "failed"
+PUBLISHED, BRAKED, PLANNED, FAILED, AWAY = "published", "braked", "planned", "failed", "away"
 SHOWN = 10
 _STATES = {
     PUBLISHED: Text("已发布", "published"),
     BRAKED: Text("已刹停，未发布任何数据", "BRAKED, nothing was published"),
     PLANNED: Text("试运行，未发布", "trial run, nothing was published"),
     FAILED: Text("失败", "FAILED"),
+    AWAY: Text("源暂不可用，未发布任何数据", "source not available, nothing was published"),
 }
 _COUNTS = Text(
     "  读取 {rows_read} 行:发布 {published}(新增 {added},修改 {modified}),未变 {unchanged},"
@@ -48,6 +50,8 @@ _UNSENT = Text(
 )
 _WHY = Text("  原因:{reason}", "  Why: {reason}")
 _WOULD_BRAKE = Text("  正式运行将被刹停:{reason}", "  A real run would be BRAKED: {reason}")
+_SOURCE_AWAY = Text("源数据暂不可用:{why}", "The source is not available now: {why}")
+_LATER = Text("请检查后重试;未发布也未撤回任何数据。", "Check it and try again; nothing was published or withdrawn.")
 _APPROVE = Text(
     "  核对源数据;确认无误后批准:oncegate-adapter approve-run {run} {config}",
     "  Check the source; if it is right, approve it: oncegate-adapter approve-run {run} {config}",
@@ -140,6 +144,13 @@ class StreamReport:
             yield (_WHY if self.state == BRAKED else _WOULD_BRAKE).fill(reason=reason)
         if self.state == BRAKED:
             yield _APPROVE.fill(run=self.run, config=shlex.quote(config))
+
+
+def stopped(stream: str, error: UserError | Unavailable) -> StreamReport:
+    """The report of a stream whose source could not be read to its end."""
+    if isinstance(error, UserError):
+        return StreamReport(stream, FAILED, error=error)
+    return StreamReport(stream, AWAY, error=UserError(_SOURCE_AWAY.fill(why=error), "", _LATER))
 
 
 def _planned(plan: Plan | None) -> dict[str, Json]:

@@ -3,8 +3,11 @@
 1. What an earlier run left in the outbox goes to the log first.
 2. The source is read once, row by row. Documents that changed are held until they are sealed.
 3. A braked run publishes nothing, no statement either: the feed then truly is not up to date.
-4. A run that publishes nothing new still makes a statement: "nothing changed" is a fact with a time.
+4. A run that publishes nothing new still makes a statement: "nothing changed" is a fact with a time. What is issued is
+   dated by the clock, but never earlier than what was issued before; the next statement is promised by the clock.
 5. A log that is away is tried again for `patience_s`; then the entries stay in the outbox.
+6. A source that breaks off publishes nothing: rows that could not be read are not rows that are gone.
+7. A full disk fails the run, at whatever step, with nothing half done: the next run does it all.
 """
 
 import os
@@ -19,18 +22,19 @@ from typing import TypeVar
 from adapters import contents
 from adapters.config import AdapterConfig, StreamConfig
 from adapters.mapping import apply
-from adapters.outbox import Outbox
+from adapters.outbox import Outbox, OutboxUnusable
 from adapters.outbox_tables import Run, StreamState
 from adapters.plan import Brake, Candidate, Plan, Previous, plan
-from adapters.report import BRAKED, FAILED, PLANNED, PUBLISHED, StreamReport
+from adapters.report import BRAKED, FAILED, PLANNED, PUBLISHED, StreamReport, stopped
 from adapters.rows import Row, RowFault
 from adapters.sealing import Sealer, full_due
 from contracts.edge.clock import now_ms
 from contracts.edge.files import write_atomic
+from contracts.edge.system_errors import is_circumstance
 from contracts.edge.transport import LogUnavailable, Writer
 from contracts.encoding import canonical
 from contracts.envelope import IV_SIZE
-from contracts.errors import UserError
+from contracts.errors import Unavailable, UserError
 from contracts.feeds import LiveRecord
 from contracts.messages import SALT_SIZE
 from contracts.streams import Position
@@ -65,8 +69,12 @@ def run_stream(adapter: AdapterConfig, config: StreamConfig, effects: Effects, f
         state = effects.outbox.stream(name, now_ms())
         publish(config, state, effects)
         return _run(adapter, config, state, effects, full)
-    except UserError as error:
-        return StreamReport(name, FAILED, error=error)
+    except (UserError, Unavailable) as error:
+        return stopped(name, error)
+    except OSError as error:
+        if not is_circumstance(error):
+            raise
+        return StreamReport(name, FAILED, error=OutboxUnusable.of(error))
 
 
 def trial(config: StreamConfig, outbox: Outbox, advance: Advance) -> StreamReport:
@@ -75,8 +83,8 @@ def trial(config: StreamConfig, outbox: Outbox, advance: Advance) -> StreamRepor
     try:
         state = outbox.known_stream(name) or StreamState(0, 0, 1, None, None)
         rows, made = _plan(config, state, outbox, advance)
-    except UserError as error:
-        return StreamReport(name, FAILED, error=error)
+    except (UserError, Unavailable) as error:
+        return stopped(name, error)
     if isinstance(made, Brake):
         return StreamReport(name, PLANNED, rows, made.plan, why=made.why)
     return StreamReport(name, PLANNED, rows, made)
@@ -86,6 +94,7 @@ def _run(
     adapter: AdapterConfig, config: StreamConfig, state: StreamState, effects: Effects, full: bool
 ) -> StreamReport:
     outbox, now_s = effects.outbox, now_ms() // 1000
+    issued_at = outbox.issue_time(state, now_s)
     rows, made = _plan(config, state, outbox, effects.advance)
     found = made.plan if isinstance(made, Brake) else made
     refused = _write_refusals(adapter.outbox, config, found.faults)
@@ -96,9 +105,9 @@ def _run(
         report = replace(report, why=made.why)
         kept = outbox.brake(state, now_s, found.digest, report.to_json())
         return replace(report, run=kept.id)
-    full = full_due(state, now_s, config.every_s, full)
+    full = full_due(state, issued_at, config.every_s, full)
     report = replace(report, state=PUBLISHED, seq=report.seq + found.size, statement="full" if full else "short")
-    kept = _append(adapter, config, state, effects, found, report, now_s)
+    kept = _append(adapter, config, state, effects, found, report, issued_at, now_s + config.every_s)
     return replace(report, run=kept.id, unsent=publish(config, state, effects))
 
 
@@ -109,20 +118,21 @@ def _append(
     effects: Effects,
     made: Plan,
     report: StreamReport,
-    now_s: int,
+    issued_at: int,
+    next_at: int,
 ) -> Run:
     outbox = effects.outbox
-    month = datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m")
+    month = datetime.fromtimestamp(issued_at, UTC).strftime("%Y-%m")
     feed_key = outbox.feed_key(config.stream, state, adapter.zone_key, month)
     salts, ivs = _random(SALT_SIZE), _random(IV_SIZE)
-    sealer = Sealer(config.stream, config.evidence_type, adapter.key, feed_key, salts, ivs, now_s)
-    full, next_at = report.statement == "full", now_s + config.every_s
+    sealer = Sealer(config.stream, config.evidence_type, adapter.key, feed_key, salts, ivs, issued_at)
+    full = report.statement == "full"
 
     def statement(position: Position, live: Iterator[LiveRecord]) -> tuple[bytes, bytes, int, bool]:
         return *sealer.seal_statement(position, live, next_at, full), next_at, full
 
     sealed = _counted(sealer.seal_plan(made, state), effects.advance)
-    return outbox.append(state, sealed, statement, (now_s, made.digest, report.to_json()))
+    return outbox.append(state, sealed, statement, (issued_at, made.digest, report.to_json()))
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -188,6 +198,7 @@ def _write_refusals(outbox: Path, config: StreamConfig, faults: Sequence[RowFaul
 
 def publish(config: StreamConfig, state: StreamState, effects: Effects) -> int:
     """Write what the outbox holds to the log, in order; how many entries are left (the log is away, or we stop)."""
+    effects.outbox.settle(state)
     deadline, pause = monotonic() + effects.patience_s, _FIRST_PAUSE_S
     while entries := effects.outbox.unpublished(state, BATCH):
         try:

@@ -152,6 +152,14 @@ ERRORS: Mapping[str, ErrorRow] = {
     "equivocation": _not_registered("同一序号出现两条不同消息", "Two different messages have the same number"),
     "disclosures_missing": _bad_message("披露项不全", "Disclosures are missing that were published"),
     "record_erased": _bad_message("记录已被清除，不可再用", "The record was erased and is never used again"),
+    "erasure_held_up": _row(
+        "department",
+        503,
+        "已清除的内容仍在消息日志中：其后该数据流长时间无新消息，日志无法清理",
+        "Erased content stays in the message log: the stream has been silent since, so the log cannot be cleaned",
+        "请部门启动适配器；一条对账单即可使清理继续。",
+        "Let the department start its adapter: one feed statement lets the cleaning go on.",
+    ),
     "statement_outdated": _bad_message("对账单已过时", "The feed statement is outdated"),
     "null_value": _bad_message("日志中出现空值", "A record on the log has no value"),
     "offset_out_of_range": _row(
@@ -187,6 +195,19 @@ ERRORS: Mapping[str, ErrorRow] = {
     "row_code_unknown": _bad_row("代码不在对照表中", "Not a word of the code table"),
     "row_holders_invalid": _bad_row("持证主体无法识别", "The holders cannot be read"),
     "row_list_invalid": _bad_row("列表各部分数量不符", "The parts of the list do not match"),
+    "row_digits_lost": _row(
+        "department",
+        422,
+        "数字超过 15 位，末尾数字已丢失；请将该列设为文本格式后重新录入",
+        "A number of more than 15 digits has lost the last ones; make the column text, then enter it again",
+        "请将该列设为文本格式(数据库为字符类型)，再从原始材料重新录入。",
+        "Format the column as text (in a database: a character type), then enter it again from the original.",
+    ),
+    "row_cell_error": _bad_row("单元格为错误值或公式未计算", "The cell holds an error or a formula without a value"),
+    "row_cell_merged": _bad_row("合并单元格，无法确定其值", "The cell is part of a merged one: whose value is it"),
+    "row_cell_type": _bad_row(
+        "该类型的值没有文本形式，请在查询中转换", "A value of a type that has no text; convert it in the query"
+    ),
     # --- registry ------------------------------------------------------------------------------------------
     "part_invalid": _registry("注册库内容不符合规定", "A registry part is not as specified"),
     "part_missing": _registry("注册库缺少分片", "A registry part is missing"),

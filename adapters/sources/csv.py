@@ -7,37 +7,65 @@
    they go, are kept, so that its key may still be recognised.
 4. A line of more than 1 MiB is broken and skipped.
 5. A file without any line has no header and no rows; it is not a mistake (the brake decides what that means).
+6. A file that changes while it is read fails as a whole.
 """
 
 import codecs
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from adapters.rows import Broken, Row
-from adapters.sources import encodings
+from adapters.sources import encodings, files
 from adapters.sources.csv_text import Cells, Splitter
+from adapters.sources.interface import CheckHeader, Stamp, any_header
 from adapters.values import strip
-from contracts.edge import system_errors
+from contracts.edge.config import Section
 from contracts.errors import UserError
 from contracts.text import Text
 
 MAX_LINE = 1 << 20
 TOO_LONG = "\udfff"  # stands for a line that was skipped; no decoded text has it
 
-CheckHeader = Callable[[Path, tuple[str, ...]], None]  # raises `UserError`
-
-
-def _any(_: Path, __: tuple[str, ...]) -> None:
-    """Every header will do."""
-
-
+_ONE_CHARACTER = Text("delimiter 应为一个字符", "delimiter must be one character")
 _NAMES_TWICE = Text("表头中列名 {name} 重复", "The column {name} is in the header twice")
-_UNREADABLE = Text("无法读取源文件:{why}", "The source file cannot be read: {why}")
 _HEADER_BAD = Text("无法读取表头", "The header cannot be read")
 _MEND_HEADER = Text("请检查首行与编码。", "Check the first line and the encoding.")
+
+
+@dataclass(frozen=True, slots=True)
+class CsvSource:
+    """All CSV files that `patterns` (absolute paths, perhaps with `*`) match, in the order of their names."""
+
+    patterns: tuple[Path, ...]
+    delimiter: str
+    encoding: str
+    columns: tuple[str, ...]
+    where: str
+
+    def rows(self, check: CheckHeader) -> Iterator[Row]:
+        """Every row of every file. `check` sees the header of each file that has one; see `Source`."""
+        for path in files.matching(self.patterns, self.where):
+            yield from CsvFile(path, self.delimiter, self.encoding, self.columns).rows(check)
+
+    def stamp(self) -> Stamp:
+        """See `Source`."""
+        return files.stamp(files.matching(self.patterns, self.where))
+
+
+def open_csv(section: Section) -> CsvSource:
+    """`files`, `delimiter`, `encoding`, `columns`; raises `UserError`."""
+    delimiter = section.text("delimiter", ",") if section.table.get("delimiter") != "\t" else "\t"
+    section.has("delimiter")
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise section.mistake(_ONE_CHARACTER, "delimiter")
+    patterns = section.paths("files")
+    if not patterns:
+        raise section.mistake(files.NO_FILES, "files")
+    encoding = section.choice("encoding", encodings.ENCODINGS, "auto")
+    return CsvSource(patterns, delimiter, encoding, section.texts("columns", ()), section.where("files"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +77,12 @@ class CsvFile:
     encoding: str = "auto"
     columns: tuple[str, ...] = ()
 
-    def rows(self, check: CheckHeader = _any) -> Iterator[Row]:
-        """Every row, broken ones included. `check` sees the header of this very reading. Raises `UserError`."""
+    def rows(self, check: CheckHeader = any_header) -> Iterator[Row]:
+        """Every row, broken ones included. `check` sees the header of this very reading. See `Source`."""
         with closing(self._lines()) as lines:
             header = self._header(lines)
             if header:
-                check(self.path, header)
+                check(str(self.path), header)
             for cells in lines:
                 yield _row(self.path.name, header, cells)
 
@@ -73,13 +101,9 @@ class CsvFile:
         return names
 
     def _lines(self) -> Generator[Cells, None, None]:
-        try:
+        with files.readable(self.path), files.steady(self.path) as file:
             encoding = encodings.detect(self.path) if self.encoding == "auto" else self.encoding
-            with self.path.open("rb") as file:
-                yield from Splitter(self.delimiter).split(_decoded(file, encoding))
-        except OSError as error:
-            what = _UNREADABLE.fill(why=system_errors.why(error))
-            raise UserError(what, str(self.path), system_errors.remedy(error)) from None
+            yield from Splitter(self.delimiter).split(_decoded(file, encoding))
 
 
 def _decoded(file: BinaryIO, encoding: str) -> Iterator[tuple[int, str]]:

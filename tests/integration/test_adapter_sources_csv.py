@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.rows import Row
-from adapters.sources import CsvSource
-from adapters.sources.csv import MAX_LINE, CsvFile
+from adapters.sources.csv import MAX_LINE, CsvFile, CsvSource
 from adapters.sources.encodings import GB18030, UTF_8, detect
 from contracts.errors import UserError
 
