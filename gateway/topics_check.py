@@ -141,7 +141,7 @@ _RULES: Mapping[str, tuple[Judge, Text]] = {
     "max.compaction.lag.ms": (_at_most, Text("删除的内容会留存过久", "keeps erased content beyond its time")),
     "retention.ms": (_same, Text("记录过早丢失或留存过久", "drops records too early or keeps them too long")),
     "retention.bytes": (_same, Text("会按容量丢弃记录", "drops records by size")),
-    "segment.ms": (_at_most, Text("过期记录会留存过久", "keeps expired records beyond their time")),
+    "segment.ms": (_at_most, Text("过期或已清除的记录会留存过久", "keeps expired or erased records beyond their time")),
     "max.message.bytes": (_at_least, Text("会拒收较大的证照", "refuses evidence that is large")),
     "min.insync.replicas": (_at_least, Text("已确认的记录可能丢失", "may lose acknowledged records")),
     "unclean.leader.election.enable": (_same, Text("已确认的记录可能丢失", "may lose acknowledged records")),

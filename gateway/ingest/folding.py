@@ -5,6 +5,7 @@
 3. A full statement is compared with the store, so the batch ends before it (`Folding.take` says so).
 4. A stream that stops keeps its offset at the record that stopped it, and takes nothing more of the batch.
 5. What is refused is counted and sealed as a reject; nothing refused stops its neighbours.
+6. An erasure takes the rejects of its record that still wait, because they carry its bytes; later ones carry none.
 """
 
 from collections import Counter
@@ -23,7 +24,8 @@ from gateway.ingest.decide import Accepted, Duplicate, Known, Received, Rejected
 from gateway.ingest.rejects import is_senders
 from gateway.ingest.state import StreamState
 from gateway.ingest.statements import Settled, decide_statement, is_due
-from gateway.store.rows import Stored, Write
+from gateway.store.erasures import opened
+from gateway.store.rows import ERASED, Stored, Write
 from gateway.store.writer import Batch, Change, Reject
 from gateway.topics import UNVERIFIED_TOPIC
 
@@ -67,11 +69,12 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Who reads: signs rejects, opens envelopes."""
+    """Who reads: signs rejects, opens envelopes. `rolls_after_ms`: see `Transport`."""
 
     id: str
     key: SigningKey
     keyring: Keyring
+    rolls_after_ms: int | None = None
 
 
 class Folding:
@@ -120,6 +123,8 @@ class Folding:
             self._message(feed, record, record.value)
         self._counts.records += 1
         self._feeds[feed.id] = feed
+        heard = self._batch.heard
+        heard[feed.id] = max(heard.get(feed.id, 0), record.timestamp_ms)
         if not feed.stopped:
             feed.next = record.offset + 1
         return True
@@ -141,7 +146,7 @@ class Folding:
         feed.state = outcome.state
         if isinstance(outcome, Accepted):
             self._counts.accepted += 1
-            self._change(feed, stored, known, outcome.write)
+            self._change(feed, stored, known, outcome.write, record)
         elif isinstance(outcome, Duplicate):
             self._counts.duplicates += 1
         else:
@@ -162,7 +167,7 @@ class Folding:
             self._alarm(outcome.alarm)
             outcome = Rejected(outcome.state, outcome.alarm, "/seq")
         if outcome.write is not None:
-            self._change(feed, stored, known, outcome.write)
+            self._change(feed, stored, known, outcome.write, record)
         claims = opened.claims
         if claims is None:
             own = is_senders(outcome.code, message, messages.TYP, feed.stream, self._registry)
@@ -183,12 +188,27 @@ class Folding:
         identity = self._numbers.get((feed.id, position)) or self._rows.holder_of(feed.id, position)
         return stored, Known(row, identity)
 
-    def _change(self, feed: Feed, stored: Stored | None, known: Known, write: Write) -> None:
+    def _change(self, feed: Feed, stored: Stored | None, known: Known, write: Write, record: Record) -> None:
         number, row, before = feed.id, write.row, known.row
         if before is not None and before.position != row.position:
             self._batch.superseded.append((number, *before.position, before.identity))
         self._numbers[number, row.position] = row.identity
         self._changes[number, write.record] = Change(number, feed.stream, stored, write)
+        if row.condition == ERASED:
+            self._erase(feed, write.record, record.timestamp_ms)
+
+    def _erase(self, feed: Feed, name: str, at_ms: int) -> None:
+        """Rule 6."""
+        batch = self._batch
+        batch.erased.append((feed.id, name))
+        batch.rejects = [one for one in batch.rejects if (one.stream_id, one.record) != (feed.id, name)]
+        if self._node.rolls_after_ms is not None:
+            batch.erasures.append((feed.id, opened(at_ms, self._node.rolls_after_ms)))
+
+    def _is_erased(self, feed: Feed, name: str) -> bool:
+        change = self._changes.get((feed.id, name))
+        known = self._stored[feed.id].get(name) if change is None else change.write
+        return known is not None and known.row.erased
 
     # --- feed statements -------------------------------------------------------------------------------------
 
@@ -218,12 +238,14 @@ class Folding:
     # --- refusals --------------------------------------------------------------------------------------------
 
     def _refuse(self, feed: Feed, record: Record, outcome: Rejected, identity: str | None, own: bool) -> None:
+        name = _record(record)
+        value = None if self._is_erased(feed, name) else record.value
         refused = rejects.Refused(
-            record.topic, record.offset, outcome.code, outcome.pointer, identity, record.key, record.value
+            record.topic, record.offset, outcome.code, outcome.pointer, identity, record.key, value
         )
         topic = rejects.rejects_topic(feed.stream.adapter) if own else UNVERIFIED_TOPIC
         sealed = rejects.seal_reject(refused, self._node.id, self._node.key)
-        self._batch.rejects.append(Reject(topic, rejects.reject_key(refused), sealed))
+        self._batch.rejects.append(Reject(topic, rejects.reject_key(refused), sealed, feed.id, name))
         self._refusals[feed.id, outcome.code] += 1
         self._counts.refused[outcome.code] += 1
 

@@ -8,7 +8,8 @@
    at least once, never lost. A topic that does not take them delays nothing else.
 4. An offset that the log no longer has, or one of a topic that was deleted and perhaps made anew, stops the stream
    until the store is rebuilt; nothing is skipped, nothing is read from a place that means something else.
-5. One thread. The only other times are the clock's, for cleaning a log without servers.
+5. One thread. The only other times are the clock's, for cleaning a log without servers and for telling people that an
+   erasure is held up.
 """
 
 import threading
@@ -97,7 +98,8 @@ class Ingest:
     def __init__(self, parts: IngestParts, counts: Counts | None = None) -> None:
         self._parts = parts
         self.counts = Counts() if counts is None else counts
-        self._node = Node(parts.node_id, parts.node_key, Keyring(parts.zone_keys))
+        self._node = Node(parts.node_id, parts.node_key, Keyring(parts.zone_keys), parts.transport.rolls_after_ms)
+        self._held_up: set[Stream] = set()
         self._registry: Snapshot | None = None
         self._feeds: dict[str, Feed] = {}  # by topic
         self._missing: frozenset[Stream] = frozenset()
@@ -124,6 +126,7 @@ class Ingest:
             self._fold(registry, records)
         if self._rejects_wait:
             self.send_rejects()
+        self._store.tidy()
         self._maintain()
         return len(records)
 
@@ -243,6 +246,17 @@ class Ingest:
             self._maintained = now
             with self._parts.transport.admin() as admin:
                 admin.maintain(now)
+            self._watch_erasures(now)
+
+    def _watch_erasures(self, now: int) -> None:
+        """Say it once when erased content cannot leave the log, and once when it can."""
+        held_up, row = self._store.erasures_held_up(now), Fault("erasure_held_up").row
+        for stream in held_up.keys() - self._held_up:
+            self.counts.alarms["erasure_held_up"] += 1
+            _log.error("erasure held up", stream=str(stream), cause=row.title.en, remedy=row.next_step.en)
+        for stream in self._held_up - held_up.keys():
+            _log.info("erasure goes on", stream=str(stream))
+        self._held_up = set(held_up)
 
     # --- the end of a single pass ----------------------------------------------------------------------------
 

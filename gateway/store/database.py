@@ -21,6 +21,7 @@ import apsw
 from contracts.edge.files import sync_directory
 from contracts.errors import Corrupt, UserError
 from contracts.text import Text
+from gateway.store import erasures
 from gateway.store.sealing import Sealer, new_wrapped_key, unwrap_key
 
 APPLICATION_ID = 0x6F677331  # "ogs1"
@@ -79,15 +80,18 @@ CREATE TABLE rejects (      -- decided, not yet known to be in the log
   id INTEGER PRIMARY KEY,
   topic TEXT NOT NULL,
   key BLOB NOT NULL,
-  value BLOB NOT NULL
+  value BLOB NOT NULL,
+  stream INTEGER NOT NULL,
+  rec TEXT NOT NULL         -- the record under whose log key the refused bytes stood
 ) STRICT;
+CREATE INDEX rejects_by_record ON rejects (stream, rec);
 CREATE TABLE refusals (     -- how often, for people
   stream INTEGER NOT NULL,
   code TEXT NOT NULL,
   count INTEGER NOT NULL,
   PRIMARY KEY (stream, code)
 ) STRICT, WITHOUT ROWID;
-"""
+{erasures.SCHEMA}"""
 
 _PRAGMAS = (
     ("synchronous", "NORMAL"),

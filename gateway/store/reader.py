@@ -15,8 +15,8 @@ from contracts.feeds import LiveRecord, bucket_digests
 from contracts.identifiers import normalise
 from contracts.streams import Position, Stream
 from gateway.ingest.state import StreamState
-from gateway.store import database
-from gateway.store.rows import COUNTED, TOKEN_SIZE, LogicalRow, Row, StoredRecord
+from gateway.store import database, erasures
+from gateway.store.rows import COUNTED, SUPERSEDES, TOKEN_SIZE, LogicalRow, Row, StoredRecord
 from gateway.store.sealing import place
 
 MAX_FOUND = 101  # an answer carries 100 records at most; one more says that there are more
@@ -73,6 +73,10 @@ class Reader:
         """The token of a key field's value; `KeyError` if the type has no such field."""
         return self._sealer.token(evidence_type.id, field, normalise(evidence_type.key_format(field), value))
 
+    def token_for_successor(self, evidence_type: EvidenceType, record: str) -> bytes:
+        """The token of the records that supersede `record`."""
+        return self._sealer.token(evidence_type.id, SUPERSEDES, record)
+
     def find(self, evidence_type: str, token: bytes, limit: int = MAX_FOUND) -> tuple[StoredRecord, ...]:
         """The live and the rejected records of this type (an id) that `token` finds; raises `Corrupt`."""
         found = [self._record(row) for row in self._execute(_FIND, (token, limit))]
@@ -108,6 +112,10 @@ class Reader:
     def refusals(self) -> tuple[tuple[Stream, str, int], ...]:
         """(stream, code, how many messages were refused so)."""
         return tuple((Stream(*names), code, count) for *names, code, count in self._execute(_REFUSALS))
+
+    def erasures_held_up(self, now: int) -> dict[Stream, int]:
+        """Streams whose erased content cannot leave the log, and since when it should (Unix s), at `now` (Unix s)."""
+        return erasures.held_up(self._db, now * 1000)
 
     def rejects_pending(self) -> int:
         """Rejects that are decided but not yet known to be in the log."""

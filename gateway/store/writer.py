@@ -3,7 +3,8 @@
 1. `known` and `holder_of` answer from the file; what the batch at hand has changed is the caller's to overlay.
 2. `apply` writes a whole batch in one transaction: records, stream states, offsets, rejects. All of it or nothing.
 3. A record keeps its row id for life. Superseded content is overwritten (`secure_delete`).
-4. After an erasure the WAL file is emptied as soon as no reader holds it (`tidy`).
+4. An erasure takes the record's rejects that still wait, too; then the WAL file is emptied as soon as no reader holds
+   it. `tidy` never waits for a reader: it is called again until it is done.
 """
 
 import os
@@ -19,7 +20,7 @@ from contracts.algorithms import Suite
 from contracts.feeds import LiveRecord, bucket_digests
 from contracts.streams import Position, Stream
 from gateway.ingest.state import StreamState
-from gateway.store import database
+from gateway.store import database, erasures
 from gateway.store.rows import ERASED, TOKEN_SIZE, Row, Stored, Write
 from gateway.store.sealing import place
 
@@ -96,17 +97,25 @@ class Reject(NamedTuple):
     topic: str
     key: bytes
     value: bytes
+    stream_id: int = 0
+    record: str = ""
 
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction writes. `covered`: (stream id, epoch) whose older epochs are withdrawn, done last."""
+    """What one transaction writes. `covered`: (stream id, epoch) whose older epochs are withdrawn, done last.
+
+    `erased`: (stream id, record) whose earlier rejects go; `erasures` and `heard`: see `erasures.keep`.
+    """
 
     changes: Iterable[Change] = ()
     superseded: list[tuple[int, int, int, str]] = field(default_factory=list)  # stream id, epoch, seq, identity
     states: dict[int, tuple[StreamState, int]] = field(default_factory=dict)  # stream id → state, next offset
     covered: list[tuple[int, int]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    erased: list[tuple[int, str]] = field(default_factory=list)
+    erasures: list[tuple[int, erasures.Open]] = field(default_factory=list)
+    heard: dict[int, int] = field(default_factory=dict)
     refusals: Mapping[tuple[int, str], int] = field(default_factory=dict)  # (stream id, code) → how many more
 
 
@@ -192,7 +201,9 @@ class Writer:
             self._cover(stream_id, epoch)
         states = ((following, state.to_json(), number) for number, (state, following) in batch.states.items())
         db.executemany("UPDATE streams SET next = ?, state = ? WHERE id = ?", states)
-        db.executemany("INSERT INTO rejects (topic, key, value) VALUES (?, ?, ?)", batch.rejects)
+        db.executemany("DELETE FROM rejects WHERE stream = ? AND rec = ?", batch.erased)
+        db.executemany("INSERT INTO rejects (topic, key, value, stream, rec) VALUES (?, ?, ?, ?, ?)", batch.rejects)
+        erasures.keep(db, batch.erasures, batch.heard)
         counts = ((*key, count) for key, count in batch.refusals.items())
         db.executemany(
             "INSERT INTO refusals VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count", counts
@@ -244,15 +255,22 @@ class Writer:
         for statement in _COVER:
             self._db.execute(statement, (stream_id, epoch))
 
-    def tidy(self) -> None:
-        """Empty the WAL file if an erasure passed through it (rule 4). Tried again after the next batch if busy."""
-        if not self._untidy:
-            return
-        try:
-            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            self._untidy = False
-        except apsw.BusyError:
-            return
+    def tidy(self) -> bool:
+        """Empty the WAL file if an erasure passed through it (rule 4); False while a reader holds it."""
+        if self._untidy:
+            self._db.set_busy_timeout(0)
+            try:
+                self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                self._untidy = False
+            except apsw.BusyError:
+                pass
+            finally:
+                self._db.set_busy_timeout(database.BUSY_MS)
+        return not self._untidy
+
+    def erasures_held_up(self, now_ms: int) -> dict[Stream, int]:
+        """`erasures.held_up` of this store."""
+        return erasures.held_up(self._db, now_ms)
 
     # --- rejects on their way --------------------------------------------------------------------------------
 

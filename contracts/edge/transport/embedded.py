@@ -51,6 +51,10 @@ class EmbeddedTransport:
     directory: Path
     prefix: str = ""
 
+    @property
+    def rolls_after_ms(self) -> None:
+        return None
+
     def writer(self) -> "EmbeddedWriter":
         return EmbeddedWriter(self)
 

@@ -58,6 +58,12 @@ class Compacted:
     min_lag_ms: int = 3 * DAY_MS
     max_lag_ms: int = 7 * DAY_MS
 
+    @property
+    def segment_ms(self) -> int:
+        """Where logs are cleaned in whole segments: how long one may grow, so that its last record is past the
+        minimum lag when its first one reaches the maximum."""
+        return max(self.max_lag_ms - self.min_lag_ms, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
@@ -211,6 +217,11 @@ class Admin(_Closing, Protocol):
 
 class Transport(Protocol):
     """A message log. Safe from several threads; each call makes a new object with connections of its own."""
+
+    @property
+    def rolls_after_ms(self) -> int | None:
+        """What was written last to a compacted topic of ours is not cleaned before something is written this much
+        later; None where cleaning waits for no record."""
 
     def writer(self) -> Writer: ...
 

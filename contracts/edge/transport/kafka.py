@@ -29,7 +29,7 @@ from typing import Any
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from contracts.edge.config import Section
-from contracts.edge.transport.interface import full_name
+from contracts.edge.transport.interface import COMPACTED, full_name
 from contracts.edge.transport.kafka_admin import KafkaAdmin
 from contracts.edge.transport.kafka_fetch import FETCH_BYTES, TOPIC_FETCH_BYTES
 from contracts.edge.transport.kafka_link import PATIENCE_S, Link
@@ -70,6 +70,7 @@ class KafkaTransport:
     prefix: str
     patience_s: float  # how long a call waits for what may pass by itself
     options: Callable[[], Options]  # for kafka-python; read anew for each object, so that secrets may change
+    rolls_after_ms: int = COMPACTED.segment_ms
 
     def writer(self) -> KafkaWriter:
         return KafkaWriter(self._link, self.prefix)

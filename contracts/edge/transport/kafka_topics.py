@@ -2,7 +2,9 @@
 
 1. Everything that matters is set at the topic, so that a cluster's defaults never decide: cleaning, lags, size,
    who may lead, whose clock (the broker's: a writer's clock must not hold up cleaning).
-2. Replicas: three where there are brokers for it, and an acknowledged record is on two at least.
+2. A compacted topic's segment ends before its records reach the maximum lag, with the minimum lag to spare: cleaning
+   spares the last segment and what is younger than the minimum, so else erased content would stay past the maximum.
+3. Replicas: three where there are brokers for it, and an acknowledged record is on two at least.
 """
 
 from collections.abc import Mapping
@@ -43,6 +45,7 @@ def _cleaning(cleaning: Cleaning) -> Mapping[str, str]:
                 "cleanup.policy": "compact",
                 "min.compaction.lag.ms": str(min_lag_ms),
                 "max.compaction.lag.ms": str(max_lag_ms),
+                "segment.ms": str(cleaning.segment_ms),
             }
         case Expiring(retention_ms):
             return {
