@@ -140,12 +140,19 @@ def demo(
     once: Annotated[
         bool, typer.Option("--once", help="End after the checks instead of serving. 检查后即结束。")
     ] = False,
+    transport: Annotated[str, typer.Option(help="The message log: embedded or kafka. 消息日志。")] = "embedded",
+    bootstrap: Annotated[str, typer.Option(help="Kafka's HOST:PORT, without security unless configured.")] = "",
+    kafka_config: Annotated[
+        Path | None, typer.Option(help="A file with a table [log], as in oncegate.toml. 含 [log] 的文件。")
+    ] = None,
+    topic_prefix: Annotated[str, typer.Option(help="Topics made for the demo beforehand. 事先建好的主题前缀。")] = "",
     as_json: Json = False,
 ) -> None:
     """Three departments, a gateway, a morning at a window, an audit: the whole story. 完整演示。"""
     from gateway.demo.cli import demo as play
+    from gateway.demo.message_log import Wanted
 
-    play(data_dir, once, as_json)
+    play(data_dir, Wanted(transport, bootstrap, kafka_config, topic_prefix), once, as_json)
 
 
 @topics.command("plan")
@@ -155,13 +162,14 @@ def topics_plan(
     node: Annotated[str, typer.Option(help="The nodes' principal.")] = "User:oncegate",
     control: Annotated[str, typer.Option(help="Control's principal.")] = "User:oncegate-control",
     adapter: Annotated[str, typer.Option(help="The adapters' principals; {adapter} is the id.")] = "User:{adapter}",
+    replicas: Annotated[int, typer.Option(min=1, help="1 for a trial with one broker. 副本数。")] = 3,
     as_json: Json = False,
 ) -> None:
     """Print the topic and ACL commands for the administrator of a Kafka cluster. 主题与授权命令。"""
     from gateway.topics_check import Principals
     from gateway.topics_cli import plan
 
-    plan(config, registry, as_json, Principals(node, control, adapter))
+    plan(config, registry, as_json, Principals(node, control, adapter), replicas)
 
 
 @topics.command("check")

@@ -35,21 +35,21 @@ _NOTHING_TO_ASK = Text(
 )
 
 
-def plan(config: Path, registry: Path | None, as_json: bool, principals: "Principals") -> None:
+def plan(config: Path, registry: Path | None, as_json: bool, principals: "Principals", replicas: int) -> None:
     """Print the commands for the cluster's administrator."""
     with _source(config, registry) as (log, snapshot):
-        lines = plan_lines(cluster(log), snapshot, principals)
+        lines = plan_lines(cluster(log), snapshot, principals, replicas)
     if as_json:
         emit_json({"commands": list(lines)})
         return
     print("\n".join(lines))
 
 
-def plan_lines(log: "KafkaTransport", registry: Snapshot, principals: "Principals") -> tuple[str, ...]:
+def plan_lines(log: "KafkaTransport", registry: Snapshot, principals: "Principals", replicas: int) -> tuple[str, ...]:
     """The commands by which this cluster gets what the registry calls for."""
     from gateway.topics_check import commands, rights
 
-    return commands(topics_of(registry), rights(registry, principals), log.bootstrap, log.prefix)
+    return commands(topics_of(registry), rights(registry, principals), log.bootstrap, log.prefix, replicas)
 
 
 def check(config: Path, registry: Path | None, as_json: bool) -> None:

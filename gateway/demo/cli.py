@@ -11,6 +11,7 @@ import typer
 from contracts.edge.output import emit_json, say, warn
 from contracts.text import Text
 from gateway.demo.layout import Layout
+from gateway.demo.message_log import Wanted, choose
 from gateway.demo.outcome import Outcome
 from gateway.demo.processes import Processes
 from gateway.demo.run import play
@@ -18,8 +19,8 @@ from gateway.demo.story import next_steps, summary
 from gateway.roles import stop_signals
 
 
-def demo(directory: Path, once: bool, as_json: bool) -> None:
-    """Play it. With `as_json` one object on stdout; the story then goes to stderr."""
+def demo(directory: Path, wanted: Wanted, once: bool, as_json: bool) -> None:
+    """Play it on the log that is wanted. With `as_json` one object on stdout; the story then goes to stderr."""
     tell = warn if as_json else say
 
     def serve_on(outcome: Outcome, layout: Layout, processes: Processes) -> None:
@@ -31,8 +32,9 @@ def demo(directory: Path, once: bool, as_json: bool) -> None:
             with stop_signals() as stop:
                 processes.watch(stop)
 
+    log = choose(wanted)
     with _terminable():
-        wrong = play(directory, tell, serve_on).wrong()
+        wrong = play(directory, log, tell, serve_on).wrong()
     if wrong:
         warn(Text(f"演示未达预期:{', '.join(wrong)}", f"Not as planted: {', '.join(wrong)}"))
         raise typer.Exit(1)

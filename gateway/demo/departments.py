@@ -11,10 +11,11 @@ from gateway.demo.outcome import Published
 
 
 def write_configurations(layout: Layout) -> None:
-    """Put each adapter's configuration beside its source files; the paths in it are relative."""
+    """Put each adapter's configuration beside its source files, its table `[log]` for the demo's log."""
     templates = files("gateway.demo") / "adapters"
     for adapter in ADAPTERS:
-        layout.adapter_config(adapter).write_bytes((templates / f"{adapter}.toml").read_bytes())
+        text = layout.message_log.configured((templates / f"{adapter}.toml").read_text("utf-8"))
+        layout.adapter_config(adapter).write_text(text, "utf-8")
 
 
 def published(reports: Iterable[Mapping[str, Any]]) -> Published:

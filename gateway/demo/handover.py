@@ -31,6 +31,7 @@ def write(layout: Layout, visits: Iterable[Visit]) -> None:
             }
         ],
         "node_config": str(layout.node_config),
+        "message_log": dict(layout.message_log.as_json()),
         "examples": _examples(visits),
     }
     write_atomic(layout.root / "demo.json", canonical(content), 0o600)

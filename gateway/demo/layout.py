@@ -5,7 +5,7 @@ registry/       readable TOML, and build/ with the signed version
 departments/    for each adapter its configuration, source files and outbox
 node/           oncegate.toml and data/ (store, audit log)
 heads/          the highest checkpoint, as if on other storage
-log/            the embedded message log
+log/            the embedded message log, unless it is on Kafka
 demo.json       all that a stranger's own client needs
 """
 
@@ -29,6 +29,7 @@ from contracts.errors import UserError
 from contracts.text import Text
 from gateway.certificates import self_signed
 from gateway.control.build import build
+from gateway.demo.message_log import EMBEDDED_LOG, MessageLog
 
 ORIGIN = "oncegate.example/gov-extranet-1"
 SLOT = "gov-extranet-1"
@@ -50,6 +51,7 @@ class Layout:
 
     root: Path
     port: int
+    message_log: MessageLog = EMBEDDED_LOG
 
     @property
     def keys(self) -> Path:
@@ -95,11 +97,11 @@ class Layout:
         return self.keys / f"audit-{SLOT}.vkey"
 
 
-def prepare(directory: Path) -> Layout:
+def prepare(directory: Path, message_log: MessageLog = EMBEDDED_LOG) -> Layout:
     """A new demo below `directory`, which is emptied if it holds a former demo; raises `UserError` if it holds more."""
     _make_empty(directory)
-    layout = Layout(directory, _free_port())
-    for folder in (layout.keys, layout.registry, layout.node_config.parent, layout.root / "heads", layout.log):
+    layout = Layout(directory, _free_port(), message_log)
+    for folder in (layout.keys, layout.registry, layout.node_config.parent, layout.root / "heads"):
         folder.mkdir(parents=True)
     layout.keys.chmod(0o700)
     root = _make_keys(layout)
@@ -181,4 +183,5 @@ def _copy_city(layout: Layout) -> None:
     for file in (city / "registry").iterdir():
         (layout.registry / file.name).write_bytes(file.read_bytes())
     template = Template((city / "node" / "oncegate.toml").read_text("utf-8"))
-    layout.node_config.write_text(template.substitute(port=layout.port), "utf-8")
+    text = layout.message_log.configured(template.substitute(port=layout.port))
+    layout.node_config.write_text(text, "utf-8")

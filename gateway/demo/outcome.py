@@ -18,8 +18,11 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Times in seconds: `ready` until a question could be asked, `seconds` until everything was checked."""
+    """`message_log`: embedded or kafka.
 
+    Times in seconds: `ready` until a question could be asked, `seconds` until everything was checked."""
+
+    message_log: str
     adapters: Published
     ingested: int
     messages_rejected: int
@@ -39,6 +42,7 @@ class Outcome:
     def as_json(self) -> dict[str, Json]:
         """The object of `--json`."""
         return {
+            "message_log": self.message_log,
             "rows_read": self.adapters.rows_read,
             "rows_refused": self.adapters.refused,
             "published": self.adapters.published,

@@ -20,21 +20,23 @@ from contracts.edge.clock import now_ms
 from contracts.edge.transport import Reader, open_transport
 from contracts.envelope import Keyring
 from contracts.errors import Fault, UserError
+from contracts.rejects import rejects_topic
 from contracts.streams import Stream
 from contracts.text import Text
 from gateway.client import TokenClient, tls_context
 from gateway.config import load
-from gateway.control.build import publish
-from gateway.demo import departments, handover, hostile, morning, tamper
+from gateway.control.build import built_snapshot, publish
+from gateway.demo import departments, handover, hostile, message_log, morning, tamper
 from gateway.demo.data import Planted, generate
 from gateway.demo.layout import ADAPTERS, APPS, WITH_CERTIFICATE, Layout, only_demo, prepare
+from gateway.demo.message_log import MessageLog
 from gateway.demo.outcome import Outcome
 from gateway.demo.processes import Processes, command
 from gateway.ingest.state import STALE, feed_state
 from gateway.node import Node, opened
 from gateway.store.database import StoreAbsent
 from gateway.store.reader import Reader as StoreReader
-from gateway.topics import UNVERIFIED_TOPIC, create_missing, rejects_topic
+from gateway.topics import UNVERIFIED_TOPIC
 
 SEED = 20260302
 ATTACKED = Stream("market-regulation", "market-regulation-1", "cn.business-licence")
@@ -63,11 +65,11 @@ class Scene:
         return StoreReader(self.node.config.store_path, self.node.store_key())
 
 
-def play(directory: Path, tell: Tell, serve_on: ServeOn | None = None) -> Outcome:
+def play(directory: Path, log: MessageLog, tell: Tell, serve_on: ServeOn | None = None) -> Outcome:
     """The whole demo below `directory`; everything runs until `serve_on`, called at the end, returns."""
     started = time.monotonic()
     with ExitStack() as stack:
-        scene = _set_up(directory.absolute(), tell, stack)
+        scene = _set_up(directory.absolute(), log, tell, stack)
         reports = _publish_evidence(scene)
         hostile_messages = _plant(scene)
         _wait_until_served(scene, reports, hostile_messages)
@@ -76,6 +78,7 @@ def play(directory: Path, tell: Tell, serve_on: ServeOn | None = None) -> Outcom
         tell(Text(f"就绪,用时 {ready:.1f} 秒", f"Ready after {ready:.1f} s"))
         visits = _morning(scene)
         outcome = Outcome(
+            message_log=log.wanted.kind,
             adapters=departments.published(reports),
             ingested=ingested,
             messages_rejected=_rejects(scene),
@@ -96,16 +99,15 @@ def play(directory: Path, tell: Tell, serve_on: ServeOn | None = None) -> Outcom
 # --- setting up ------------------------------------------------------------------------------------------------
 
 
-def _set_up(directory: Path, tell: Tell, stack: ExitStack) -> Scene:
+def _set_up(directory: Path, log: MessageLog, tell: Tell, stack: ExitStack) -> Scene:
     held = stack.enter_context(only_demo(directory))
-    layout = prepare(directory)
+    stack.enter_context(message_log.ready(log, tell))
+    layout = prepare(directory, log)
     today = datetime.fromtimestamp(now_ms() / 1000, UTC).date()  # what is valid and what has lapsed is as of today
     planted = generate(layout.root / "departments", SEED, today=today)
     departments.write_configurations(layout)
-    root = keys.load_public_key(layout.public("registry-root"), "EdDSA")
-    publish(layout.registry, root, open_transport(load(layout.node_config).log))
+    _publish_registry(layout, tell)
     node = stack.enter_context(opened(layout.node_config))
-    create_missing(node.transport, node.registry.current())
     processes = stack.enter_context(Processes(layout.root / "logs", held))
     for role in ("ingest", "serve"):
         processes.start(role, [command("oncegate"), role, "--config", str(layout.node_config)])
@@ -119,6 +121,14 @@ def _set_up(directory: Path, tell: Tell, stack: ExitStack) -> Scene:
     clients = {app: _client(layout, app) for app in APPS}
     log_key = parse_vkey(layout.vkey.read_text("ascii").strip())
     return Scene(layout, planted, processes, node, clients, log_key, tell)
+
+
+def _publish_registry(layout: Layout, tell: Tell) -> None:
+    root = keys.load_public_key(layout.public("registry-root"), "EdDSA")
+    transport = open_transport(load(layout.node_config).log)
+    registry = built_snapshot(layout.registry, root, now_ms())
+    message_log.create_topics(layout.message_log, transport, registry, tell)
+    publish(layout.registry, root, transport)
 
 
 def _client(layout: Layout, app: str) -> TokenClient:

@@ -14,6 +14,7 @@ from kafka import errors
 from kafka.admin import ConfigResourceType
 from kafka.protocol.admin import CreateTopicsRequest, DeleteTopicsRequest, DescribeConfigsRequest
 
+from contracts.edge.transport import kafka_about
 from contracts.edge.transport.closing import Closing
 from contracts.edge.transport.interface import (
     COMPACTED,
@@ -75,6 +76,11 @@ class KafkaAdmin(Closing):
             topics = self._ours(link.run(link.all_topics).topics)
         return {topic.name.removeprefix(self._prefix): str(topic.topic_id) for topic in topics}
 
+    def replicas(self) -> int:
+        """How many replicas a topic gets here."""
+        with self._link() as link:
+            return min(REPLICAS, len(link.run(link.all_topics).brokers))
+
     def describe(self) -> Mapping[str, LiveTopic]:
         """Every topic under the prefix as the cluster has it. Needs the right to describe settings."""
         live: dict[str, LiveTopic] = {}
@@ -86,6 +92,18 @@ class KafkaAdmin(Closing):
                     replicas = min(len(partition.replica_nodes) for partition in partitions)
                     live[name.removeprefix(self._prefix)] = LiveTopic(len(partitions), replicas, settings)
         return live
+
+    def permitted(self, topics: Iterable[str]) -> Mapping[str, frozenset[str] | None]:
+        """What this principal may do with topics, by Kafka's names of operations; None: the cluster does not say."""
+        names = [full_name(self._prefix, topic) for topic in topics]
+        with self._link() as link:
+            found = kafka_about.permitted(link, names)
+        return {name.removeprefix(self._prefix): operations for name, operations in found.items()}
+
+    def release(self) -> str:
+        """Kafka's release, such as "4.3", as far as the brokers let it be known."""
+        with self._link() as link:
+            return kafka_about.release(link)
 
     def maintain(self, now_ms: int) -> None:
         """Brokers clean by themselves."""
