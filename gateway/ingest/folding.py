@@ -203,7 +203,7 @@ class Folding:
         batch.erased.append((feed.id, name))
         batch.rejects = [one for one in batch.rejects if (one.stream_id, one.record) != (feed.id, name)]
         if self._node.rolls_after_ms is not None:
-            batch.erasures.append((feed.id, opened(at_ms, self._node.rolls_after_ms)))
+            batch.open_erasures.append((feed.id, opened(at_ms, self._node.rolls_after_ms)))
 
     def _is_erased(self, feed: Feed, name: str) -> bool:
         change = self._changes.get((feed.id, name))

@@ -105,7 +105,7 @@ class Reject(NamedTuple):
 class Batch:
     """What one transaction writes. `covered`: (stream id, epoch) whose older epochs are withdrawn, done last.
 
-    `erased`: (stream id, record) whose earlier rejects go; `erasures` and `heard`: see `erasures.keep`.
+    `erased`: (stream id, record) whose earlier rejects go; `open_erasures` and `heard`: see `erasures.keep`.
     """
 
     changes: Iterable[Change] = ()
@@ -114,7 +114,7 @@ class Batch:
     covered: list[tuple[int, int]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     erased: list[tuple[int, str]] = field(default_factory=list)
-    erasures: list[tuple[int, erasures.Open]] = field(default_factory=list)
+    open_erasures: list[tuple[int, erasures.Open]] = field(default_factory=list)
     heard: dict[int, int] = field(default_factory=dict)
     refusals: Mapping[tuple[int, str], int] = field(default_factory=dict)  # (stream id, code) → how many more
 
@@ -203,7 +203,7 @@ class Writer:
         db.executemany("UPDATE streams SET next = ?, state = ? WHERE id = ?", states)
         db.executemany("DELETE FROM rejects WHERE stream = ? AND rec = ?", batch.erased)
         db.executemany("INSERT INTO rejects (topic, key, value, stream, rec) VALUES (?, ?, ?, ?, ?)", batch.rejects)
-        erasures.keep(db, batch.erasures, batch.heard)
+        erasures.keep(db, batch.open_erasures, batch.heard)
         counts = ((*key, count) for key, count in batch.refusals.items())
         db.executemany(
             "INSERT INTO refusals VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count", counts
