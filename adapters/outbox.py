@@ -6,6 +6,7 @@ The promise: append → publish → mark.
    transaction (`synchronous=FULL`): all of it or nothing, and before a single byte is written to the log.
 2. `unpublished` hands out sealed bytes in order; `mark` forgets those that the log has taken. After a crash what is
    not marked is written again, byte for byte: nodes take the second copy for what it is, and no number is missing.
+   A mark that cannot be written (a full disk) is remembered by the process meanwhile.
 3. A new outbox begins a new epoch for each stream: now, in ms, and above every epoch this outbox has had.
 4. A feed key is made for each stream and month, and for each zone key; its secret never leaves.
 5. Runs are kept with their report and the digest of their plan. An approval belongs to one plan and is used up by it.
@@ -37,6 +38,8 @@ from adapters.outbox_tables import (
     Sealed,
     StreamState,
 )
+from contracts.edge import system_errors
+from contracts.edge.sqlite_errors import as_system_errors
 from contracts.edge.transport.topic_file import require_sqlite
 from contracts.encoding import Json
 from contracts.envelope import KEY_SIZE, FeedKey, feed_key
@@ -65,20 +68,19 @@ _WAIT = Text("请等它结束，或先停止它。", "Wait until it ends, or sto
 _NO_RUN = Text("没有待批准的运行 {run}", "There is no run {run} that waits for approval")
 _SEE_STATUS = Text("用 oncegate-adapter status 查看。", "See oncegate-adapter status.")
 _UNUSABLE = Text("无法使用发件箱:{why}", "The outbox cannot be used: {why}")
-_DISK = Text("请检查磁盘空间与权限。", "Check disk space and permissions.")
 
 MakeStatement = Callable[[Position, Iterator[LiveRecord]], tuple[bytes, bytes, int, bool]]
 
 
-@contextmanager
-def _errors() -> Iterator[None]:
-    """apsw's errors in our words."""
-    try:
-        yield
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise Corrupt(f"outbox: {error}") from error
-    except apsw.Error as error:
-        raise UserError(_UNUSABLE.fill(why=error), "", _DISK) from error
+class OutboxUnusable(UserError):
+    """The machine keeps the outbox from working, mostly a full disk. A later try may do; nothing was half done."""
+
+    @classmethod
+    def of(cls, error: OSError) -> "OutboxUnusable":
+        """In our words."""
+        why = system_errors.why(error)
+        what = Text(_UNUSABLE.zh.format(why=why.zh), _UNUSABLE.en.format(why=why.en))
+        return cls(what, str(error.filename or ""), system_errors.remedy(error))
 
 
 class LockHeld(UserError):
@@ -109,11 +111,13 @@ class Outbox:
     def __init__(self, path: Path | None, organisation: str, adapter: str) -> None:
         """Opens or creates; raises `UserError`, `Corrupt`."""
         require_sqlite()
+        self._path = Path(":memory:") if path is None else path
+        self._sent: dict[int, int] = {}  # stream → the last entry that the log took
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        with _errors():
-            self._db = apsw.Connection(":memory:" if path is None else str(path))
+        with self._errors():
+            self._db = apsw.Connection(str(self._path))
             self._db.set_busy_timeout(BUSY_MS)
             if not self._owner():
                 list(self._db.execute(SCHEMA))  # apsw stops at the first row, here of a pragma
@@ -147,11 +151,24 @@ class Outbox:
             raise UserError(_ANOTHER.fill(who=f"{row[0]}/{row[1]}"), "outbox", _OWN_FILE)
         return row[2], row[3]
 
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """apsw's errors in our words."""
+        try:
+            with as_system_errors(self._path):
+                yield
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise Corrupt(f"outbox: {error}") from error
+        except apsw.Error as error:
+            raise UserError(_UNUSABLE.fill(why=error), str(self._path)) from error
+        except OSError as error:
+            raise OutboxUnusable.of(error) from error
+
     # --- streams -----------------------------------------------------------------------------------------------
 
     def stream(self, evidence_type: str, now_ms: int) -> StreamState:
         """The state of a stream; one that is new begins its epoch (rule 3)."""
-        with _errors(), self._writing():
+        with self._errors(), self._writing():
             highest = self._db.execute("SELECT coalesce(max(epoch), 0) FROM streams").get
             self._db.execute(
                 "INSERT INTO streams (type, epoch, next_seq) VALUES (?, ?, 1) ON CONFLICT DO NOTHING",
@@ -162,14 +179,14 @@ class Outbox:
 
     def known_stream(self, evidence_type: str) -> StreamState | None:
         """The state of a stream that has begun."""
-        with _errors():
+        with self._errors():
             row = next(iter(self._db.execute(_FIND_STREAM, (evidence_type,))), None)
         return None if row is None else StreamState(*row)
 
     def feed_key(self, stream: Stream, state: StreamState, zone_key: WrapKey, month: str) -> FeedKey:
         """The stream's feed key of `month`, made on first use (rule 4)."""
         place = (state.id, month, zone_key.kid)
-        with _errors(), self._writing():
+        with self._errors(), self._writing():
             found = self._db.execute(
                 "SELECT secret, header FROM feed_keys WHERE stream = ? AND month = ? AND zone_kid = ?", place
             ).get
@@ -182,7 +199,7 @@ class Outbox:
     def live_digests(self, state: StreamState) -> Mapping[str, bytes]:
         """The content digest of each live record, by record id."""
         query = "SELECT rec, digest FROM records WHERE stream = ? AND digest IS NOT NULL"
-        with _errors():
+        with self._errors():
             return dict(self._db.execute(query, (state.id,)))
 
     # --- append, publish, mark -----------------------------------------------------------------------------------
@@ -200,7 +217,7 @@ class Outbox:
         gives its key and value on the log, the time of the next one (Unix s), and whether it is full.
         `run`: Unix s, digest of the plan, report.
         """
-        with _errors(), self._writing():
+        with self._errors(), self._writing():
             position = self._append_messages(state, sealed)
             key, value, next_at, full = statement(position, self._live(state))
             self._db.execute(_PEND, (state.id, key, value))
@@ -233,25 +250,31 @@ class Outbox:
 
     def unpublished(self, state: StreamState, count: int) -> list[Entry]:
         """The first `count` entries that the log is not known to have, in order."""
-        query = "SELECT id, key, value FROM pending WHERE stream = ? ORDER BY id LIMIT ?"
-        with _errors():
-            return [Entry(*row) for row in self._db.execute(query, (state.id, count))]
+        query = "SELECT id, key, value FROM pending WHERE stream = ? AND id > ? ORDER BY id LIMIT ?"
+        with self._errors():
+            return [Entry(*row) for row in self._db.execute(query, (state.id, self._sent.get(state.id, 0), count))]
 
     def backlog(self, state: StreamState) -> int:
         """How many entries the log is not known to have."""
-        with _errors():
+        with self._errors():
             return int(self._db.execute("SELECT count(*) FROM pending WHERE stream = ?", (state.id,)).get)
 
     def mark(self, state: StreamState, last: Entry) -> None:
         """The log has every entry up to `last`, durably."""
-        with _errors(), self._writing():
-            self._db.execute("DELETE FROM pending WHERE stream = ? AND id <= ?", (state.id, last.id))
+        self._sent[state.id] = last.id
+        self.settle(state)
+
+    def settle(self, state: StreamState) -> None:
+        """Write down marks that a full disk has kept us from writing: this process does not send those again."""
+        with self._errors(), self._writing():
+            sent = self._sent.get(state.id, 0)
+            self._db.execute("DELETE FROM pending WHERE stream = ? AND id <= ?", (state.id, sent))
 
     # --- runs ----------------------------------------------------------------------------------------------------
 
     def brake(self, state: StreamState, at: int, plan: str, report: Json) -> Run:
         """Keep a braked run. The same plan again is the same run; another plan supersedes it."""
-        with _errors(), self._writing():
+        with self._errors(), self._writing():
             same = self._run(stream=state.id, plan=plan, state=BRAKED)
             if same is not None:
                 return same
@@ -260,7 +283,7 @@ class Outbox:
 
     def approve(self, run: int) -> Run:
         """Approve exactly the plan of a braked run; raises `UserError`."""
-        with _errors(), self._writing():
+        with self._errors(), self._writing():
             found = self._run(id=run)
             if found is None or found.state not in (BRAKED, APPROVED):
                 raise UserError(_NO_RUN.fill(run=run), "", _SEE_STATUS)
@@ -269,18 +292,27 @@ class Outbox:
 
     def approved_plan(self, state: StreamState) -> str | None:
         """The digest of the plan that may pass the brake."""
-        with _errors():
+        with self._errors():
             found = self._run(stream=state.id, state=APPROVED)
         return found.plan if found is not None else None
 
     def is_braked(self, state: StreamState) -> bool:
         """Whether a plan waits for approval."""
-        with _errors():
+        with self._errors():
             return self._run(stream=state.id, state=BRAKED) is not None
+
+    def issue_time(self, state: StreamState, now_s: int) -> int:
+        """`now_s`, but later than everything issued in this stream: a clock that went back does not take time back.
+
+        A node refuses a statement that is older than one it has, as it would a replayed one.
+        """
+        with self._errors():
+            last = self._db.execute("SELECT coalesce(max(at), 0) FROM runs WHERE stream = ?", (state.id,)).get
+        return now_s if now_s >= last else int(last) + 1
 
     def last_run(self, state: StreamState) -> Run | None:
         """The newest run of a stream."""
-        with _errors():
+        with self._errors():
             return self._run(stream=state.id)
 
     def _run(self, **wanted: int | str) -> Run | None:

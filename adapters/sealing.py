@@ -71,5 +71,6 @@ def full_due(state: StreamState, now_s: int, every_s: int, asked: bool) -> bool:
 
 
 def statement_due(state: StreamState, now_s: int, every_s: int) -> bool:
-    """Whether a new statement should be made now: the last tenth of its promised time has begun."""
-    return state.next_at is None or now_s >= state.next_at - every_s // 10
+    """Whether a new statement should be made now: the last tenth of its promised time has begun, or it is promised for
+    later than any could be promised now, because the clock has gone back."""
+    return state.next_at is None or now_s >= state.next_at - every_s // 10 or state.next_at > now_s + every_s

@@ -2,7 +2,20 @@
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Whatever OSError leaves names `path` if it names no file: a failed write knows its descriptor only."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -14,8 +27,10 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
     try:
         write_new(temporary, data, mode)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # not the temporary one, of which nobody knows
         raise
     sync_directory(path.parent)
 
@@ -23,7 +38,7 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
 def write_new(path: Path, data: bytes, mode: int) -> None:
     """Create `path` with `data`, synced; the caller syncs the directory. Raises FileExistsError if it is there."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
+    with naming(path), os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, mode)
         file.write(data)
         file.flush()
