@@ -32,8 +32,9 @@ from adapters.values import (
 )
 from contracts.authoring import Place, choice_at, known_keys, mistake, strings_at, table_at
 from contracts.encoding import Json
-from contracts.evidence_types import STATUSES, EvidenceType
+from contracts.evidence_types import EvidenceType
 from contracts.identifiers import FORMATS, normalise
+from contracts.life_cycle import STATUSES
 
 Convert = Callable[[str], Json]
 

@@ -127,6 +127,18 @@ def positive_at(table: Mapping[str, Json], key: str, place: Place) -> int:
     )
 
 
+def flag_at(table: Mapping[str, Json], key: str, place: Place) -> bool:
+    """True or false; absent means false."""
+    value = table.get(key, False)
+    if isinstance(value, bool):
+        return value
+    mistake(
+        place.at(key),
+        ("应为 true 或 false", "true or false is expected"),
+        (f"例如 {key} = true", f"for example {key} = true"),
+    )
+
+
 def date_at(table: Mapping[str, Json], key: str, place: Place) -> str:
     """A date, as TOML date or ISO 8601 text; returned as `YYYY-MM-DD`."""
     value = table.get(key)

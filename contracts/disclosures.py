@@ -1,8 +1,9 @@
 """The hidden part of an evidence message: `doc` with its digests, and the disclosures that they stand for (RFC 9901).
 
-1. `doc` shows `status`, `validity` and the type's `always` fields. Every other top-level field is a digest in
-   `doc._sd`, every element of `holders` a `{"...": digest}`. Absent optional fields are decoy digests (§4.2.5), so
-   that their absence does not show; the digests are sorted, so that their order says nothing (§4.2.4.1).
+1. `doc` shows what is never droppable (`life_cycle.VISIBLE`) and the type's `always` fields. Every other top-level
+   field is a digest in `doc._sd`, every element of `holders` a `{"...": digest}`. Absent optional fields are decoy
+   digests (§4.2.5), so that their absence does not show; the digests are sorted, so that their order says nothing
+   (§4.2.4.1).
 2. A disclosure is base64url of `[salt, name, value]`, of a holder `[salt, value]`; its digest is over that text
    (§4.2.3). A salt has 128 bits or more: else whoever holds the digest could guess the value (§9.3).
 3. On reading: no digest twice (§7.1 step 4), no member in the open that has to be a disclosure, every disclosure
@@ -21,6 +22,7 @@ from contracts.algorithms import Suite
 from contracts.encoding import Json, b64url_decode, b64url_encode, canonical, parse_strict_all
 from contracts.errors import Fault
 from contracts.evidence_types import EvidenceType
+from contracts.life_cycle import VISIBLE
 
 MAX_DISCLOSURES: Final = 256
 HOLDERS: Final = "holders"
@@ -42,7 +44,7 @@ class Disclosure(NamedTuple):  # a frozen dataclass takes twice as long to make,
 @lru_cache(maxsize=256)
 def _visible_names(evidence_type: EvidenceType) -> frozenset[str]:
     """The members that `doc` may show."""
-    return frozenset(("status", "validity", "_sd", HOLDERS, *evidence_type.always))
+    return frozenset(("_sd", HOLDERS, *VISIBLE, *evidence_type.always))
 
 
 def conceal(

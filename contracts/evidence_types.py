@@ -1,25 +1,26 @@
 """An evidence type: the contract for one kind of certificate or licence. Pure.
 
-1. A document is one JSON object: `status`, `validity`, `holders`, and the type's own top-level fields. Values are
-   strings, integers, booleans, and arrays and objects of these; never floats (an area is a decimal string, or an
-   integer with its unit in the name).
-2. The three common members belong to the model. An author writes the own fields only; `from_author` adds the rest,
-   so that no type can define them otherwise. The schema that a type carries is the whole one.
-3. `status`, `validity` and the `always` fields stay visible in messages. Each element of `holders` is one disclosure,
+1. A document is one JSON object: the common members (`contracts.life_cycle`) and the type's own top-level fields.
+   Values are strings, integers, booleans, and arrays and objects of these; never floats (an area is a decimal string,
+   or an integer with its unit in the name).
+2. The common members belong to the model. An author writes the own fields only; `from_author` adds the rest, so that
+   no type can define them otherwise. The schema that a type carries is the whole one.
+3. `life_cycle.VISIBLE` and the `always` fields stay visible in messages. Each element of `holders` is one disclosure,
    and so is each other top-level property (`disclosable`).
 4. The schema is one that a stranger's validator and ours read alike (`contracts.schema_lint`): known keywords, closed
    objects, bounds on every string and array, no reference outside.
 5. Everything a person sees has a label in every language.
-6. `from_author` raises `UserError` (what, where, remedy); `from_json` takes the canonical form, which is inside the
+6. Who may have it is declared: the sharing class, with its condition or the law that forbids. State secrets and work
+   secrets are refused here, whatever the rest says: they may not be on this network at all.
+7. A version is in force from a day; it may be deprecated (a better one is there) and, later, end (sunset). Two versions
+   may be in force at once.
+8. `from_author` raises `UserError` (what, where, remedy); `from_json` takes the canonical form, which is inside the
    registry's parts, and raises `Fault` `evidence_type_invalid`. Both check the same.
-7. `check` names what is wrong with a document, in words without its values.
 """
 
-import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from contracts import schema_lint
@@ -27,6 +28,7 @@ from contracts.authoring import (
     Place,
     choice_at,
     date_at,
+    flag_at,
     known_keys,
     mistake,
     positive_at,
@@ -38,56 +40,52 @@ from contracts.authoring import (
 )
 from contracts.encoding import Json
 from contracts.errors import UserError
+from contracts.evidence_fields import Field, by_name, read_fields
 from contracts.identifiers import HOLDER_SCHEMES
+from contracts.life_cycle import (
+    COMMON_LABELS,
+    OPEN_ENDED,
+    REQUIRED,
+    VALIDITY_RULES,
+    common_members,
+)
 from contracts.text import Text
 
-STATUSES: Mapping[str, Text] = {
-    "valid": Text("有效", "Valid"),
-    "not_yet_valid": Text("未生效", "Not yet valid"),
-    "expired": Text("过期", "Expired"),
-    "suspended": Text("暂扣", "Suspended"),
-    "withdrawn": Text("撤回", "Withdrawn"),
-    "rescinded": Text("撤销", "Rescinded"),
-    "revoked": Text("吊销", "Revoked"),
-    "cancelled": Text("注销", "Cancelled"),
-    "transferred_out": Text("转出", "Transferred out"),
-    "void": Text("作废", "Void"),
-    "other": Text("其他", "Other"),
+UNCONDITIONAL, CONDITIONAL, NOT_SHARED = "unconditional", "conditional", "none"
+SHARING: Mapping[str, Text] = {
+    UNCONDITIONAL: Text("无条件共享", "Shared without condition"),
+    CONDITIONAL: Text("有条件共享", "Shared on condition"),
+    NOT_SHARED: Text("不予共享", "Not shared"),
 }
-COMMON_LABELS: Mapping[str, Text] = {
-    "status": Text("状态", "Status"),
-    "validity": Text("有效期", "Validity"),
-    "holders": Text("持证主体", "Holders"),
+CLEARED = "none"
+SECRETS: Mapping[str, Text] = {
+    "work_secret": Text("工作秘密", "a work secret"),
+    "state_secret": Text("国家秘密", "a state secret"),
 }
-SENSITIVITIES = ("public", "personal", "sensitive")  # the last two: PIPL art. 4 and art. 28
-SHARING = ("unconditional", "conditional", "none")  # 无条件共享, 有条件共享, 不予共享
-MAX_HOLDERS = 32
-
-_ENDS_EARLY = Text("早于起始日期", "is before its beginning")
+COMPATIBILITIES = (
+    "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE", "NONE",
+)  # fmt: skip
+FULL_TRANSITIVE = "FULL_TRANSITIVE"
+ANNOUNCED, IN_FORCE, DEPRECATED, ENDED = "announced", "in_force", "deprecated", "ended"
+HOME_OFFSET = "+08:00"
+FRESHNESS_HOURS = 24
 
 _ID = re.compile(r"[a-z][a-z0-9]*(\.[a-z0-9]+(-[a-z0-9]+)*)+")
-_NAMES = ("id", "version", "names", "department", "in_force", "sharing", "holder_schemes", "key_fields", "always")
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One top-level field. `codes` labels the values of an enumerated field; empty for all others."""
-
-    label: Text
-    sensitivity: str
-    codes: Mapping[str, Text]
-
-    def to_json(self) -> dict[str, Json]:
-        form: dict[str, Json] = {"label": self.label.as_json(), "sensitivity": self.sensitivity}
-        if self.codes:
-            form["codes"] = {code: text.as_json() for code, text in self.codes.items()}
-        return form
+_ENDS = ("deprecated_on", "sunset_on")
+_OFFSET = re.compile(r"[+-](0[0-9]|1[0-4]):(00|15|30|45)")
+_NAMES = (
+    "id", "version", "names", "department", "in_force", "deprecated_on", "sunset_on", "sharing", "sharing_basis",
+    "secrecy", "holder_schemes", "key_fields", "always", "validity_rule", "utc_offset", "supersession",
+    "freshness_hours", "retention_years", "compatibility",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceType:
     """One version of a type. `schema` is the JSON Schema (2020-12) of whole documents; treat it as read-only.
 
+    Days are `YYYY-MM-DD`, "" where there is none. `freshness_hours`: how old data may be before the department breaks
+    its promise. `retention_years`: how long after the end of its validity a record may still be supplied; 0: no limit.
     `vct` is the URI in messages; `disclosable` the sorted names of the properties that become disclosures.
     """
 
@@ -102,6 +100,15 @@ class EvidenceType:
     always: tuple[str, ...]
     fields: Mapping[str, Field]
     schema: Mapping[str, Any]
+    sharing_basis: Text | None = None
+    deprecated_on: str = ""
+    sunset_on: str = ""
+    validity_rule: str = OPEN_ENDED
+    utc_offset: str = HOME_OFFSET
+    supersession: bool = False
+    freshness_hours: int = FRESHNESS_HOURS
+    retention_years: int = 0
+    compatibility: str = FULL_TRANSITIVE
     vct: str = field(init=False)
     disclosable: tuple[str, ...] = field(init=False)
 
@@ -121,20 +128,34 @@ class EvidenceType:
         """The identifier format of a key field, "" if it has none: what `identifiers.normalise` takes."""
         return str(self.schema["properties"][name].get("format", ""))
 
+    def phase(self, day: str) -> str:
+        """ANNOUNCED, IN_FORCE, DEPRECATED or ENDED on a local `day`: rule 7."""
+        if self.sunset_on and day >= self.sunset_on:
+            return ENDED
+        if self.deprecated_on and day >= self.deprecated_on:
+            return DEPRECATED
+        return IN_FORCE if day >= self.in_force else ANNOUNCED
+
     def to_json(self) -> dict[str, Json]:
-        """The canonical form; equal types, equal JSON."""
-        return {
+        """The canonical form; equal types, equal JSON. What has its default value is left out."""
+        form: dict[str, Json] = {
             "id": self.id,
             "version": self.version,
             "names": self.names.as_json(),
             "department": self.department.as_json(),
             "in_force": self.in_force,
             "sharing": self.sharing,
+            "secrecy": CLEARED,
             "holder_schemes": list(self.holder_schemes),
             "key_fields": list(self.key_fields),
             "always": list(self.always),
             "fields": [{"name": name, **own.to_json()} for name, own in self.fields.items()],
             "schema": dict(self.schema),
+        }
+        if self.sharing_basis is not None:
+            form["sharing_basis"] = self.sharing_basis.as_json()
+        return form | {
+            name: getattr(self, name) for name, default in _DEFAULTS.items() if getattr(self, name) != default
         }
 
     @classmethod
@@ -142,8 +163,7 @@ class EvidenceType:
         """The type of an author's TOML table and JSON Schema; raises `UserError`. `where` is the TOML file's name."""
         place = Place(where)
         known_keys(table, (*_NAMES, "fields"), place)
-        schemes = _holder_schemes(table, place)
-        return _read(table, _with_common_members(schema, schemes, place), place)
+        return _read(table, _with_common_members(table, schema, place), place)
 
     @classmethod
     def from_json(cls, form: Json) -> "EvidenceType":
@@ -153,10 +173,22 @@ class EvidenceType:
             if not isinstance(form, Mapping):
                 mistake(place, ("应为对象", "an object is expected"), ("", ""))
             known_keys(form, (*_NAMES, "fields", "schema"), place)
-            table = {**form, "fields": _by_name(form.get("fields"), place.at("fields"))}
+            table = {**form, "fields": by_name(form.get("fields"), place.at("fields"))}
             return _read(table, table_at(form, "schema", place), place)
         except UserError as error:
             raise refused("evidence_type_invalid", error) from None
+
+
+_DEFAULTS: Mapping[str, Json] = {
+    "deprecated_on": "",
+    "sunset_on": "",
+    "validity_rule": OPEN_ENDED,
+    "utc_offset": HOME_OFFSET,
+    "supersession": False,
+    "freshness_hours": FRESHNESS_HOURS,
+    "retention_years": 0,
+    "compatibility": FULL_TRANSITIVE,
+}
 
 
 def vct_of(type_name: str, version: int) -> str:
@@ -169,46 +201,16 @@ def type_id(text: str) -> bool:
     return len(text) <= 64 and _ID.fullmatch(text) is not None
 
 
-def common_members(holder_schemes: tuple[str, ...]) -> dict[str, Json]:
-    """The subschemas of `status`, `validity` and `holders` (rule 2)."""
-    date = {"type": "string", "format": "date", "maxLength": 10}
-    return {
-        "status": {"type": "string", "enum": list(STATUSES)},
-        "validity": {
-            "type": "object",
-            "properties": {"from": date, "until": {**date, "type": ["string", "null"]}},
-            "required": ["from", "until"],
-            "additionalProperties": False,
-        },
-        "holders": {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": MAX_HOLDERS,
-            "uniqueItems": True,
-            "items": _holder_schema(holder_schemes),
-        },
-    }
+def _common(table: Mapping[str, Json], place: Place) -> dict[str, Json]:
+    """The common members that this type's schema has to define (rule 2)."""
+    return common_members(
+        _holder_schemes(table, place),
+        choice_at({**_DEFAULTS, **table}, "validity_rule", place, VALIDITY_RULES),
+        flag_at(table, "supersession", place),
+    )
 
 
-def _holder_schema(schemes: tuple[str, ...]) -> dict[str, Json]:
-    identifier: dict[str, Json] = {"type": "string", "minLength": 1, "maxLength": 64}
-    holder: dict[str, Json] = {
-        "type": "object",
-        "properties": {"scheme": {"type": "string", "enum": list(schemes)}, "id": identifier},
-        "required": ["scheme", "id"],
-        "additionalProperties": False,
-    }
-    if len(schemes) == 1:
-        identifier["format"] = schemes[0]
-    else:  # if/then, not oneOf: a fault then points at the id
-        holder["allOf"] = [
-            {"if": {"properties": {"scheme": {"const": name}}}, "then": {"properties": {"id": {"format": name}}}}
-            for name in schemes
-        ]
-    return holder
-
-
-def _with_common_members(schema: Mapping[str, Json], schemes: tuple[str, ...], place: Place) -> dict[str, Json]:
+def _with_common_members(table: Mapping[str, Json], schema: Mapping[str, Json], place: Place) -> dict[str, Json]:
     inner = Place(place.file, ("schema",))
     own = table_at(schema, "properties", inner)
     for name in COMMON_LABELS:
@@ -221,28 +223,79 @@ def _with_common_members(schema: Mapping[str, Json], schemes: tuple[str, ...], p
     required = strings_at(schema, "required", inner)
     return {
         **schema,
-        "properties": {**common_members(schemes), **own},
-        "required": [*COMMON_LABELS, *required],
+        "properties": {**_common(table, place), **own},
+        "required": [*REQUIRED, *required],
     }
 
 
 def _read(table: Mapping[str, Json], schema: Mapping[str, Json], place: Place) -> EvidenceType:
-    schemes = _holder_schemes(table, place)
+    _no_secret(table, place)
     schema_lint.check(schema, place.at("schema"))
-    own = _own_properties(schema, schemes, place.at("schema"))
+    own = _own_properties(table, schema, place)
+    filled = {**_DEFAULTS, **table}
+    sharing = choice_at(table, "sharing", place, SHARING)
+    in_force, deprecated_on, sunset_on = _days(table, place)
     return EvidenceType(
         id=string_at(table, "id", place, type_id, "cn.business-licence"),
         version=positive_at(table, "version", place),
         names=text_at(table, "names", place),
         department=text_at(table, "department", place),
-        in_force=date_at(table, "in_force", place),
-        sharing=choice_at(table, "sharing", place, SHARING),
-        holder_schemes=schemes,
+        in_force=in_force,
+        sharing=sharing,
+        holder_schemes=_holder_schemes(table, place),
         key_fields=_key_fields(table, own, place),
         always=_own_names(table, "always", own, place),
-        fields=_fields(table, own, place),
+        fields=read_fields(table, own, place),
         schema=schema,
+        sharing_basis=_sharing_basis(table, sharing, place),
+        deprecated_on=deprecated_on,
+        sunset_on=sunset_on,
+        validity_rule=choice_at(filled, "validity_rule", place, VALIDITY_RULES),
+        utc_offset=string_at(filled, "utc_offset", place, _OFFSET.fullmatch, HOME_OFFSET),
+        supersession=flag_at(table, "supersession", place),
+        freshness_hours=positive_at(filled, "freshness_hours", place),
+        retention_years=positive_at(table, "retention_years", place) if "retention_years" in table else 0,
+        compatibility=choice_at(filled, "compatibility", place, COMPATIBILITIES),
     )
+
+
+def _no_secret(table: Mapping[str, Json], place: Place) -> None:
+    """Rule 6."""
+    secrecy = choice_at(table, "secrecy", place, (CLEARED, *SECRETS))
+    if secrecy != CLEARED:
+        secret = SECRETS[secrecy]
+        mistake(
+            place.at("secrecy"),
+            (f"{secret.zh}不得登记、共享", f"{secret.en} may not be registered or shared"),
+            (
+                "请勿在本网络中处理该数据;经依法解密或去除涉密字段后再登记",
+                "keep it off this network; register it once it is declassified, or without its secret fields",
+            ),
+        )
+
+
+def _sharing_basis(table: Mapping[str, Json], sharing: str, place: Place) -> Text | None:
+    """Rule 6: a condition has to be stated, and so has the law that forbids."""
+    if sharing == UNCONDITIONAL and "sharing_basis" not in table:
+        return None
+    return text_at(table, "sharing_basis", place)
+
+
+def _days(table: Mapping[str, Json], place: Place) -> tuple[str, str, str]:
+    """In force, deprecated, sunset: in this order (rule 7)."""
+    in_force = date_at(table, "in_force", place)
+    deprecated, sunset = (date_at(table, name, place) if table.get(name) else "" for name in _ENDS)
+    given = [day for day in (in_force, deprecated, sunset) if day]
+    if given != sorted(given) or (sunset and not deprecated):
+        mistake(
+            place.at("sunset_on" if sunset else "deprecated_on"),
+            ("日期次序不对", "the days are not in order"),
+            (
+                "须为 in_force ≤ deprecated_on ≤ sunset_on, 且有 sunset_on 时须有 deprecated_on",
+                "in_force ≤ deprecated_on ≤ sunset_on, and no sunset_on without deprecated_on",
+            ),
+        )
+    return in_force, deprecated, sunset
 
 
 def _holder_schemes(table: Mapping[str, Json], place: Place) -> tuple[str, ...]:
@@ -257,14 +310,14 @@ def _holder_schemes(table: Mapping[str, Json], place: Place) -> tuple[str, ...]:
     return schemes
 
 
-def _own_properties(schema: Mapping[str, Json], schemes: tuple[str, ...], place: Place) -> dict[str, Json]:
+def _own_properties(table: Mapping[str, Json], schema: Mapping[str, Json], place: Place) -> dict[str, Json]:
     properties = schema["properties"]
-    common = common_members(schemes)
-    missing = [name for name in COMMON_LABELS if name not in schema["required"]]
-    if missing or any(properties.get(name) != common[name] for name in common):
+    common = _common(table, place)
+    missing = [name for name in REQUIRED if name not in schema["required"]]
+    if missing or any(properties.get(name) != subschema for name, subschema in common.items()):
         mistake(
-            place,
-            ("status、validity、holders 的定义与系统不符", "status, validity or holders differ from the model's"),
+            place.at("schema"),
+            ("公共成员的定义与系统不符", "the common members differ from the model's"),
             ("请用 from_author 生成", "build the type with from_author"),
         )
     return {name: own for name, own in properties.items() if name not in common}
@@ -292,87 +345,3 @@ def _key_fields(table: Mapping[str, Json], own: Mapping[str, Json], place: Place
                 ('请选 "type": "string" 的字段', 'choose a field with "type": "string"'),
             )
     return names
-
-
-def _by_name(fields: Json, place: Place) -> dict[str, Json]:
-    if not isinstance(fields, list) or not all(isinstance(one, dict) and "name" in one for one in fields):
-        mistake(place, ("应为字段列表", "a list of fields is expected"), ("", ""))
-    tables = {str(one["name"]): {key: value for key, value in one.items() if key != "name"} for one in fields}
-    if len(tables) != len(fields):
-        mistake(place, ("字段重复", "a field is there twice"), ("", ""))
-    return tables
-
-
-def _fields(table: Mapping[str, Json], own: Mapping[str, Json], place: Place) -> dict[str, Field]:
-    labels = table_at(table, "fields", place)
-    known_keys(labels, own, place.at("fields"))
-    ordered = [*labels, *(name for name in own if name not in labels)]  # the author's order is the one people see
-    return {name: _field(labels, name, own[name], place.at("fields")) for name in ordered}
-
-
-def _field(labels: Mapping[str, Json], name: str, subschema: Mapping[str, Json], place: Place) -> Field:
-    table = table_at(labels, name, place)
-    inner = place.at(name)
-    known_keys(table, ("label", "sensitivity", "codes"), inner)
-    return Field(
-        text_at(table, "label", inner),
-        choice_at(table, "sensitivity", inner, SENSITIVITIES),
-        _codes(table, subschema, inner),
-    )
-
-
-def _codes(table: Mapping[str, Json], subschema: Mapping[str, Json], place: Place) -> dict[str, Text]:
-    codes = table_at(table, "codes", place) if "codes" in table else {}
-    values = subschema.get("items", subschema).get("enum", [])
-    if set(codes) != set(values):
-        mistake(
-            place.at("codes"),
-            ("代码表与 Schema 的 enum 不一致", "the code list is not the enum of the schema"),
-            ("请为 enum 的每个值写中英文名称", "label every value of the enum, and no other"),
-        )
-    return {code: text_at(codes, code, place.at("codes")) for code in values}
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentFault:
-    """What is wrong with a document: `pointer` (RFC 6901), the schema's `keyword`, and words without its values."""
-
-    pointer: str
-    keyword: str
-    words: Text
-
-
-def check(evidence_type: EvidenceType, document: Json) -> tuple[DocumentFault, ...]:
-    """The faults of a whole document under its type; empty if there are none."""
-    faults = compiled(evidence_type).faults(document)
-    if faults:
-        return tuple(_in_words(evidence_type, fault.pointer, fault.keyword, fault.message) for fault in faults)
-    validity = document["validity"]
-    if validity["until"] is None or validity["from"] <= validity["until"]:
-        return ()
-    return (_in_words(evidence_type, "/validity/until", "order", _ENDS_EARLY),)
-
-
-def check_property(evidence_type: EvidenceType, name: str, value: Json) -> tuple[DocumentFault, ...]:
-    """As `check`, for one top-level property alone: what a node behind a border can see. `KeyError` if unknown."""
-    faults = compiled(evidence_type).faults_of(name, value)
-    return tuple(_in_words(evidence_type, fault.pointer, fault.keyword, fault.message) for fault in faults)
-
-
-@lru_cache(maxsize=4096)
-def compiled(evidence_type: EvidenceType) -> Any:
-    """The `contracts.schemas.Compiled` of a type.
-
-    Loaded on first use: the validator comes with the gateway and adapter extras only, and programs that merely read
-    types do without.
-    """
-    return importlib.import_module("contracts.schemas").Compiled(evidence_type.schema)
-
-
-def _in_words(evidence_type: EvidenceType, pointer: str, keyword: str, message: Text) -> DocumentFault:
-    name = pointer[1:].partition("/")[0]
-    if name not in evidence_type.schema["properties"]:
-        return DocumentFault(pointer, keyword, Text(f"数据{message.zh}", f"the document {message.en}"))
-    label = evidence_type.label(name)
-    words = Text(f"{label.zh}({pointer}){message.zh}", f"{label.en} ({pointer}) {message.en}")
-    return DocumentFault(pointer, keyword, words)

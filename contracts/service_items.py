@@ -28,7 +28,8 @@ from contracts.authoring import (
 )
 from contracts.encoding import Json
 from contracts.errors import UserError
-from contracts.evidence_types import COMMON_LABELS, EvidenceType, type_id
+from contracts.evidence_types import EvidenceType, type_id
+from contracts.life_cycle import COMMON_LABELS
 from contracts.text import Text
 
 HOLDERS = ("applicant",)

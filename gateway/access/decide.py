@@ -79,12 +79,13 @@ class Listing:
 
 
 class Granted(NamedTuple):
-    """What may be looked up and shown. `by` is in normal form."""
+    """What may be looked up and shown. `by` is in normal form. `history`: superseded records too."""
 
     item: ServiceItem
     channel: str
     listing: Listing
     by: ByHolder | ByKey
+    history: bool = False
 
     @property
     def type(self) -> EvidenceType:
@@ -146,7 +147,9 @@ def decide(caller: Caller, question: Question, policy: Policy, usage: Usage, now
     if isinstance(listing, Refused):
         return listing
     by = _by(question.by, listing.type)
-    return by if isinstance(by, Refused) else Granted(admitted.item, admitted.channel, listing, by)
+    if isinstance(by, Refused):
+        return by
+    return Granted(admitted.item, admitted.channel, listing, by, question.history)
 
 
 def decide_bundle(

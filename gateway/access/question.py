@@ -45,12 +45,13 @@ class Purpose(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A lookup. `fields` None: all that the item may see."""
+    """A lookup. `fields` None: all that the item may see. `history`: superseded records too."""
 
     purpose: Purpose
     evidence_type: str
     by: ByHolder | ByKey
     fields: tuple[str, ...] | None = None
+    history: bool = False
 
 
 class BundleQuestion(NamedTuple):
@@ -69,6 +70,7 @@ def read_question(body: Mapping[str, Json]) -> Question:
         body["evidence_type"],
         _holder(by["holder"]) if "holder" in by else ByKey(*next(iter(by.items()))),
         None if fields is None else tuple(fields),
+        body.get("history", False),
     )
 
 

@@ -15,7 +15,7 @@ from contracts.errors import Fault
 from contracts.evidence_types import EvidenceType
 from contracts.identifiers import normalise
 from contracts.messages import MAX_MESSAGE, Claims, Evidence, MessageFault
-from gateway.store.rows import Lookups
+from gateway.store.rows import SUPERSEDES, Lookups
 
 MAX_LOOKUPS = 256
 
@@ -27,7 +27,8 @@ def _key_formats(evidence_type: EvidenceType) -> dict[str, str]:
 
 
 def lookups_of(evidence_type: EvidenceType, visible: Mapping[str, Json], disclosures: Iterable[Disclosure]) -> Lookups:
-    """(field, normalised value) of all that finds a document; a holder's field is `holder:<scheme>`."""
+    """(field, normalised value) of all that finds a document; a holder's field is `holder:<scheme>`, what it supersedes
+    is `SUPERSEDES` with the record's id."""
     found: list[tuple[str, str]] = []
     formats = _key_formats(evidence_type)
     for _, name, value in disclosures:
@@ -36,6 +37,9 @@ def lookups_of(evidence_type: EvidenceType, visible: Mapping[str, Json], disclos
                 found.append((f"holder:{value['scheme']}", normalise(value["scheme"], value["id"])))
         elif name in formats and type(value) is str:
             found.append((name, normalise(formats[name], value)))
+    former = visible.get("supersedes")
+    if type(former) is list:  # a refused message may show anything
+        found.extend((SUPERSEDES, record) for record in former if type(record) is str)
     shown = ((name, visible[name]) for name in formats if name in visible)
     found.extend((name, normalise(formats[name], value)) for name, value in shown if type(value) is str)
     return tuple(found)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from contracts.disclosures import HOLDERS
-from contracts.evidence_types import DocumentFault, check, check_property
+from contracts.documents import DocumentFault, check, check_property
 from contracts.messages import PUT, Evidence
 
 

@@ -1,7 +1,8 @@
 """From a granted question and what was found to an answer. Pure.
 
 1. Each record found is in the answer once, in the order of record ids. An answer has at most `MAX_RECORDS`; more are
-   not cut off: nothing is released.
+   not cut off: nothing is released. What another record found supersedes is left out and counted (`superseded`),
+   unless the question asks for the history.
 2. Nothing found is an answer, too: an empty list, with the feed that says what this is worth.
 3. `released` are the strings that leave, in answer order: the `sd_jwt` of each record that has one. With them the
    access record says what was released, so that whoever has the answer can compute the same.
@@ -57,25 +58,45 @@ class Frames:
         return found
 
 
-def compose(granted: Granted, rows: Sequence[StoredRecord], feed: Feed, frames: Frames) -> Answer:
-    """The answer to a lookup; raises `Fault` `answer_too_large`."""
-    ordered = in_order(rows)
-    rendered = [render(granted, row, frames.of(granted, row.vct)) for row in ordered]
-    released = released_of(rendered)
-    evidence = b",".join([one.form for one in rendered])
+class Shown(NamedTuple):
+    """What an answer shows of the rows found, in order, and how many superseded ones it leaves out."""
+
+    records: tuple[str, ...]
+    rendered: Sequence[Rendered]
+    superseded: int
+
+
+def compose(granted: Granted, rows: Sequence[StoredRecord], feed: Feed, frames: Frames, now: int) -> Answer:
+    """The answer to a lookup at `now` (Unix ms); raises `Fault` `answer_too_large`."""
+    shown = show(granted, rows, frames, now)
+    released = released_of(shown.rendered)
+    evidence = b",".join([one.form for one in shown.rendered])
     name = granted.type.id
     return Answer(
-        b'"by":%b,%b,"evidence":[%b]' % (orjson.dumps(granted.by.to_json()), feed.members, evidence),
+        b'"by":%b,%b,"superseded":%d,"evidence":[%b]'
+        % (orjson.dumps(granted.by.to_json()), feed.members, shown.superseded, evidence),
         released,
-        tuple([row.record for row in ordered]),
+        shown.records,
         {name: granted.listing.fields},
         {name: len(released)},
         {name: feed.state},
     )
 
 
-def in_order(rows: Sequence[StoredRecord]) -> Sequence[StoredRecord]:
+def show(granted: Granted, rows: Sequence[StoredRecord], frames: Frames, now: int) -> Shown:
     """Rule 1; raises `Fault` `answer_too_large`."""
+    ordered = in_order(rows)
+    rendered = [render(granted, row, frames.of(granted, row.vct), now) for row in ordered]
+    if len(rendered) > 1 and granted.type.supersession and not granted.history:
+        pairs = list(zip(ordered, rendered, strict=True))
+        replaced = {(row.stream, record) for row, one in pairs for record in one.supersedes}
+        kept = [(row, one) for row, one in pairs if (row.stream, row.record) not in replaced]
+        return Shown(tuple(row.record for row, _ in kept), [one for _, one in kept], len(pairs) - len(kept))
+    return Shown(tuple([row.record for row in ordered]), rendered, 0)
+
+
+def in_order(rows: Sequence[StoredRecord]) -> Sequence[StoredRecord]:
+    """By record id; raises `Fault` `answer_too_large`."""
     if len(rows) > MAX_RECORDS:
         raise Fault("answer_too_large")
     return rows if len(rows) < 2 else sorted(rows, key=lambda row: (row.record, row.stream))

@@ -9,10 +9,10 @@
    - `stale`: nothing found, and the feed is not complete up to now; so this says nothing
    - `not_found`: nothing found in a complete feed
 
-2. A clerk reads one sentence for each proof. It names the status of what was found when that is not "valid", and the
-   paper to ask for when nothing was.
-3. The item is `complete` when each of its requirements has a proof with a valid record; of a group of alternatives
-   one is enough.
+2. A clerk reads one sentence for each proof. It names the status of what was found when that is not "valid", says when
+   its validity has not begun or is over, and names the paper to ask for when nothing was found.
+3. The item is `complete` when each of its requirements has a proof with a valid record, within its validity on the
+   local day of the question; of a group of alternatives one is enough.
 4. All records of the bundle together are one answer: one access record, `released` in the order of the proofs.
 """
 
@@ -26,14 +26,14 @@ import orjson
 from audit.record import MAX_RECORDS
 from contracts.encoding import Json
 from contracts.errors import Fault
-from contracts.evidence_types import STATUSES
+from contracts.life_cycle import CURRENT, STATUSES
 from contracts.service_items import Proof
 from contracts.text import Text
 from gateway.access.decide import BundleGranted, Granted, Refused
 from gateway.ingest.state import CATCHING_UP, COMPLETE
-from gateway.lookup.answer import Answer, Frames, in_order, released_of
+from gateway.lookup.answer import Answer, Frames, Shown, released_of, show
 from gateway.lookup.feeds import ABSENT, Feed, timestamp
-from gateway.lookup.records import REFUSED, Rendered, render
+from gateway.lookup.records import REFUSED, Rendered
 from gateway.store.rows import StoredRecord
 
 FOUND, NOT_FOUND, PENDING, STALE, PAPER_REQUIRED = "found", "not_found", "pending", "stale", "paper_required"
@@ -63,6 +63,10 @@ FOUND_NOT_VALID = Text(
     "已调取{name}，但状态为“{status}”，请核实。",
     "{name}: retrieved, but its status is “{status}”. Check before you go on.",
 )
+FOUND_NOT_NOW = Text(
+    "已调取{name}，状态为“有效”，但今日不在其有效期内，请核实。",
+    "{name}: retrieved as valid, but today is not within its validity. Check before you go on.",
+)
 _NEVER = Text("未知时间", "an unknown time")
 
 
@@ -80,22 +84,26 @@ class Part:
 class _Answered:
     part: Part
     result: str
-    rendered: Sequence[Rendered]
+    shown: Shown
+
+    @property
+    def rendered(self) -> Sequence[Rendered]:
+        return self.shown.rendered
 
 
-def compose_bundle(granted: BundleGranted, parts: Sequence[Part], frames: Frames) -> Answer:
-    """The answer to a bundle, `parts` in the order of the item's proofs; raises `Fault` `answer_too_large`."""
-    ordered = [(part, in_order(part.rows)) for part in parts]
-    if sum(len(rows) for _, rows in ordered) > MAX_RECORDS:
+def compose_bundle(granted: BundleGranted, parts: Sequence[Part], frames: Frames, now: int) -> Answer:
+    """The answer to a bundle at `now` (Unix ms), `parts` in the order of the item's proofs; raises `Fault`
+    `answer_too_large`."""
+    if sum(len(part.rows) for part in parts) > MAX_RECORDS:
         raise Fault("answer_too_large")
-    answered = [_answered(part, rows, frames) for part, rows in ordered]
+    answered = [_answered(part, frames, now) for part in parts]
     released = released_of(list(chain.from_iterable(one.rendered for one in answered)))
     proofs = b",".join(_proof(one) for one in answered)
     head = {"holder": granted.holder.to_json(), "complete": complete(granted, answered)}
     return Answer(
         b'%b,"proofs":[%b]' % (orjson.dumps(head)[1:-1], proofs),
         released,
-        tuple(row.record for _, rows in ordered for row in rows),
+        tuple(chain.from_iterable(one.shown.records for one in answered)),
         _fields(answered),
         _counts(answered),
         {one.part.proof.evidence_type: one.part.feed.state for one in answered},
@@ -117,8 +125,8 @@ def sentence(part: Part, result: str, rendered: Sequence[Rendered]) -> Text:
     """Rule 2."""
     statuses = [one.status for one in rendered if one.released is not None]
     form = SENTENCES[result]
-    if result == FOUND and VALID not in statuses:
-        form = FOUND_NOT_VALID
+    if result == FOUND and not any(map(usable, rendered)):
+        form = FOUND_NOT_NOW if VALID in statuses else FOUND_NOT_VALID
     name = part.outcome.type.names if isinstance(part.outcome, Granted) else part.proof.replaces_paper
     status = STATUSES.get(statuses[0], _NEVER) if statuses else _NEVER
     as_of = timestamp(part.feed.as_of)
@@ -129,18 +137,21 @@ def sentence(part: Part, result: str, rendered: Sequence[Rendered]) -> Text:
     )
 
 
+def usable(one: Rendered) -> bool:
+    """Whether a record proves what it is for: valid, and within its validity."""
+    return one.status == VALID and one.validity_state == CURRENT
+
+
 def complete(granted: BundleGranted, answered: Sequence[_Answered]) -> bool:
     """Rule 3."""
-    satisfied = {one.part.proof.id for one in answered if any(each.status == VALID for each in one.rendered)}
+    satisfied = {one.part.proof.id for one in answered if any(map(usable, one.rendered))}
     return all(any(proof.id in satisfied for proof in group) for group in granted.item.requirements())
 
 
-def _answered(part: Part, rows: Sequence[StoredRecord], frames: Frames) -> _Answered:
+def _answered(part: Part, frames: Frames, now: int) -> _Answered:
     outcome = part.outcome
-    rendered = (
-        [render(outcome, row, frames.of(outcome, row.vct)) for row in rows] if isinstance(outcome, Granted) else []
-    )
-    return _Answered(part, result_of(part, rendered), rendered)
+    shown = show(outcome, part.rows, frames, now) if isinstance(outcome, Granted) else Shown((), (), 0)
+    return _Answered(part, result_of(part, shown.rendered), shown)
 
 
 def _proof(one: _Answered) -> bytes:
@@ -155,7 +166,10 @@ def _proof(one: _Answered) -> bytes:
         "sentence": sentence(one.part, one.result, one.rendered).as_json(),
     }
     evidence = b",".join([each.form for each in one.rendered])
-    return b'{%b,%b,"evidence":[%b]}' % (orjson.dumps(head)[1:-1], one.part.feed.members, evidence)
+    members = orjson.dumps(head)[1:-1]
+    return b'{%b,%b,"superseded":%d,"evidence":[%b]}' % (
+        members, one.part.feed.members, one.shown.superseded, evidence,
+    )  # fmt: skip
 
 
 def _fields(answered: Sequence[_Answered]) -> dict[str, tuple[str, ...]]:

@@ -6,11 +6,13 @@
 3. `document` is what `sd_jwt` discloses, as plain JSON: visible members, allowed fields, holders.
 4. `withheld` and `labels` follow from type and grant alone, never from the record: an absent field does not show.
    `codes` labels the coded values that the document has.
-5. A record whose newest state was refused has no content: `status` is `refused`, `document` and `sd_jwt` are null.
+5. `validity_state` compares the validity with the local day of the question, in the type's zone (`utc_offset`): a
+   department may be slow to say "expired".
+6. A record whose newest state was refused has no content: `status` is `refused`, `document` and `sd_jwt` are null.
    It is never left out, because "not found" would be untrue.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -19,7 +21,8 @@ from pybase64 import b64decode
 
 from contracts.disclosures import HOLDERS
 from contracts.encoding import Json
-from contracts.evidence_types import COMMON_LABELS, STATUSES, EvidenceType
+from contracts.evidence_types import EvidenceType
+from contracts.life_cycle import COMMON_LABELS, RESTRICTIONS, STATUSES, local_day, validity_state
 from contracts.text import Text
 from gateway.access.decide import ALL_HOLDERS, ASKED_HOLDER, Granted
 from gateway.store.rows import StoredRecord
@@ -35,11 +38,14 @@ _OPEN, _COMMA, _CLOSE = b"WyAg", b"LCAg", b"ICBd"
 
 
 class Rendered(NamedTuple):
-    """A record's JSON, its status, and the string that is released with it (None: nothing is)."""
+    """A record's JSON, its status and validity state, the string that is released with it (None: nothing is), and the
+    ids of the records that it supersedes."""
 
     form: bytes
     status: str
     released: bytes | None
+    validity_state: str | None = None
+    supersedes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class Frame:
     on nothing else, and the labels of coded values by field. `made` remembers what `_codes` made of them."""
 
     allowed: frozenset[str]
+    utc_offset: str
     members: bytes
     codes: Mapping[str, Mapping[str, Text]]
     made: dict[tuple[Json, ...], bytes] = field(default_factory=dict, compare=False)
@@ -56,34 +63,41 @@ class Frame:
 def frame(evidence_type: EvidenceType, allowed: frozenset[str]) -> Frame:
     """The frame of records of this version of the type, of which `allowed` fields are shown."""
     shown = [
-        *COMMON_LABELS,
+        *(name for name in COMMON_LABELS if name in evidence_type.schema["properties"]),
         *(name for name in evidence_type.fields if name in allowed or name in evidence_type.always),
     ]
     members = {
         "evidence_type": evidence_type.vct,
         "labels": {name: evidence_type.label(name).as_json() for name in shown},
         "withheld": [name for name in evidence_type.disclosable if name not in allowed],
+        "utc_offset": evidence_type.utc_offset,
     }
     coded = {name: evidence_type.fields[name].codes for name in shown if name not in COMMON_LABELS}
-    codes = {"status": STATUSES, **{name: labels for name, labels in coded.items() if labels}}
-    return Frame(allowed, orjson.dumps(members)[1:-1], codes)
+    codes = {
+        "status": STATUSES,
+        "restrictions": RESTRICTIONS,
+        **{name: labels for name, labels in coded.items() if labels},
+    }
+    return Frame(allowed, evidence_type.utc_offset, orjson.dumps(members)[1:-1], codes)
 
 
-def render(granted: Granted, row: StoredRecord, common: Frame) -> Rendered:
-    """The record as `granted` shows it; `common` is the frame of its version."""
+def render(granted: Granted, row: StoredRecord, common: Frame, now: int) -> Rendered:
+    """The record as `granted` shows it at `now` (Unix ms); `common` is the frame of its version."""
     if row.message is None:
         return Rendered(_refused(row), REFUSED, None)
     document, sd_jwt = disclose(row.message, common.allowed, granted)
+    state = validity_state(document["validity"], local_day(now, common.utc_offset))
     # Record ids are plain ASCII and statuses words of ours: both checked before the message was stored.
-    form = b'{"record":"%b","status":"%b",%b,"document":%b,"codes":%b,"sd_jwt":"%b"}' % (
+    form = b'{"record":"%b","status":"%b","validity_state":"%b",%b,"document":%b,"codes":%b,"sd_jwt":"%b"}' % (
         row.record.encode(),
         document["status"].encode(),
+        state.encode(),
         common.members,
         orjson.dumps(document),
         _codes(common, document),
         sd_jwt,
     )
-    return Rendered(form, document["status"], sd_jwt)
+    return Rendered(form, document["status"], sd_jwt, state, document.get("supersedes", ()))
 
 
 def disclose(message: bytes, allowed: frozenset[str], granted: Granted) -> tuple[dict[str, Json], bytes]:
@@ -133,7 +147,9 @@ def _codes(common: Frame, document: Mapping[str, Json]) -> bytes:
 
 
 def _hashable(value: Json) -> Json:
-    return tuple(value) if type(value) is list else value
+    if type(value) is not list:
+        return value
+    return tuple([one["kind"] if type(one) is dict else one for one in value])  # restrictions have kinds
 
 
 def _labelled(codes: Mapping[str, Mapping[str, Text]], values: Iterable[Json]) -> Iterator[tuple[str, Json]]:
@@ -148,9 +164,11 @@ def _refused(row: StoredRecord) -> bytes:
         {
             "record": row.record,
             "status": REFUSED,
+            "validity_state": None,
             "evidence_type": row.vct,
             "labels": {},
             "withheld": [],
+            "utc_offset": None,
             "document": None,
             "codes": {},
             "sd_jwt": None,

@@ -5,6 +5,7 @@ at least as new as what is said of the feed.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,6 +35,7 @@ FROM records r JOIN streams s ON s.id = r.stream LEFT JOIN contents c ON c.recor
 ORDER BY s.organisation, s.adapter, s.evidence_type, r.rec
 """
 _STREAMS = "SELECT organisation, adapter, evidence_type, state FROM streams ORDER BY id"
+_OFFSETS = "SELECT organisation, adapter, evidence_type, next, topic FROM streams"
 _STREAM = "SELECT organisation, adapter, evidence_type FROM streams WHERE id = ?"
 _REFUSALS = """
 SELECT s.organisation, s.adapter, s.evidence_type, f.code, f.count
@@ -47,6 +49,7 @@ class Reader:
     """For one thread, the event loop's for instance: a `find` takes some 30 µs. Raises `StoreAbsent`, `UserError`."""
 
     def __init__(self, path: Path, kek: bytes) -> None:
+        self.path = path
         self._db, self._sealer = database.open_store(path, kek)
         self._db.pragma("query_only", True)
         self._execute = self._db.execute
@@ -56,6 +59,15 @@ class Reader:
 
     def close(self) -> None:
         self._db.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything asked for in a `with` is of the same instant."""
+        self._execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._execute("ROLLBACK")
 
     def __enter__(self) -> Self:
         return self
@@ -108,6 +120,10 @@ class Reader:
     def all_streams(self) -> States:
         """Every stream that ingest has met, with its state."""
         return tuple((Stream(*names), StreamState.from_json(state)) for *names, state in self._execute(_STREAMS))
+
+    def offsets(self) -> dict[Stream, tuple[int | None, str]]:
+        """Each stream's next offset (None: not begun) and the identity of the topic that it is of."""
+        return {Stream(*names): (following, topic) for *names, following, topic in self._execute(_OFFSETS)}
 
     def refusals(self) -> tuple[tuple[Stream, str, int], ...]:
         """(stream, code, how many messages were refused so)."""

@@ -20,7 +20,9 @@ ERASED: Final = "erased"
 COUNTED = frozenset((LIVE, REJECTED))  # the department supplies them: they count in statements
 
 TOKEN_SIZE = 16
-# (field, normalised value): what a record is found by. A holder's field is `holder:<scheme>`.
+SUPERSEDES: Final = "@supersedes"  # no field can be called so
+# (field, normalised value): what a record is found by. A holder's field is `holder:<scheme>`; the value of
+# `SUPERSEDES` is the id of a record that this one replaces.
 Lookups = tuple[tuple[str, str], ...]
 
 

@@ -3,26 +3,35 @@
 1. The state of the feed is read before the rows, so that it is never newer than what was found. All questions of one
    turn of the event loop, some milliseconds at most, share the state read by the first of them.
 2. The store is opened on first use, because ingest may start after us; until then it is `store_unavailable`.
-3. Whatever goes wrong in reading is `store_unavailable` to the client and an error in our log; nothing is released.
+3. A question by key field finds the record with that key and what superseded it since, number by number: whoever
+   holds an old number asks for the current certificate. A question about a holder never follows: the successor may be
+   somebody else's.
+4. Whatever goes wrong in reading is `store_unavailable` to the client and an error in our log; nothing is released.
+5. When another store becomes the current one, it is opened between two questions, then the old one is closed.
 
 Reads happen in the event loop's thread: a lookup takes some 30 µs, less than handing it to another thread would.
 """
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import apsw
 import structlog
 
+from audit.record import MAX_RECORDS
 from contracts.errors import Corrupt, Fault, UserError
+from contracts.evidence_types import EvidenceType
 from contracts.registry import Snapshot
 from contracts.streams import Stream
 from gateway.access.decide import Granted
-from gateway.access.question import ByHolder
+from gateway.access.question import ByHolder, ByKey
 from gateway.ingest.state import FeedState, feed_state
 from gateway.lookup.feeds import UNREAD, Feed, feed_of
 from gateway.store.reader import Reader, States
 from gateway.store.rows import StoredRecord
+
+_LOOK_SECONDS = 0.5
 
 _log = structlog.get_logger("oncegate.serve")
 
@@ -30,8 +39,8 @@ _log = structlog.get_logger("oncegate.serve")
 class Evidence:
     """The node's evidence, for one event loop."""
 
-    def __init__(self, open_store: Callable[[], Reader]) -> None:
-        self._open_store = open_store
+    def __init__(self, open_store: Callable[[], Reader], current: Callable[[], Path] | None = None) -> None:
+        self._open_store, self._current = open_store, current
         self._reader: Reader | None = None
         self._this_turn: dict[str, Feed] = {}  # by evidence type; empty between turns
         self._composed: dict[str, tuple[object, Feed]] = {}
@@ -41,7 +50,7 @@ class Evidence:
         try:
             reader, type_id = self._open(), granted.listing.type.id
             feed = self._this_turn.get(type_id) or self._read_feed(reader, type_id, registry, now)
-            return feed, reader.find(type_id, _token(reader, granted))
+            return feed, _rows(reader, granted)
         except (apsw.Error, Corrupt, UserError) as error:
             raise _unavailable(error) from None
 
@@ -51,6 +60,28 @@ class Evidence:
             return _listed(streams, self._open().all_streams(), now)
         except (apsw.Error, Corrupt, UserError) as error:
             raise _unavailable(error) from None
+
+    async def follow(self) -> None:
+        """Rule 5, until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self.look()
+
+    def look(self) -> None:
+        """Go over to the current store if it is another one. If it cannot be read, the old one goes on answering."""
+        reader = self._reader
+        if reader is None or self._current is None:
+            return
+        try:
+            if self._current() == reader.path:
+                return
+            self._reader = self._open_store()
+        except (apsw.Error, Corrupt, UserError) as error:
+            _log.error("store_not_switched", error=type(error).__name__, still=reader.path.name)
+            return
+        self._this_turn.clear()
+        reader.close()
+        _log.info("store_switched", store=self._reader.path.name)
 
     def close(self) -> None:
         if self._reader is not None:
@@ -90,6 +121,28 @@ def _token(reader: Reader, granted: Granted) -> bytes:
     if isinstance(by, ByHolder):
         return reader.token_for_holder(granted.type, by.scheme, by.id)
     return reader.token_for_field(granted.type, by.field, by.value)
+
+
+def _rows(reader: Reader, granted: Granted) -> tuple[StoredRecord, ...]:
+    rows = reader.find(granted.type.id, _token(reader, granted))
+    follow = granted.type.supersession and isinstance(granted.by, ByKey)
+    return _with_successors(reader, granted.type, rows) if follow else rows
+
+
+def _with_successors(
+    reader: Reader, evidence_type: EvidenceType, rows: tuple[StoredRecord, ...]
+) -> tuple[StoredRecord, ...]:
+    """Rule 3: `rows` and the records that supersede them, directly or not. One more than an answer may have is enough:
+    it is refused then."""
+    found = {(row.stream, row.record): row for row in rows}
+    waiting = list(rows)
+    while waiting and len(found) <= MAX_RECORDS:
+        row = waiting.pop()
+        for later in reader.find(evidence_type.id, reader.token_for_successor(evidence_type, row.record)):
+            if later.stream == row.stream and (later.stream, later.record) not in found:
+                found[later.stream, later.record] = later
+                waiting.append(later)
+    return tuple(found.values())
 
 
 def _unavailable(error: Exception) -> Fault:

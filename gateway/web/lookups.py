@@ -51,7 +51,7 @@ class Lookups:
         asked = Asked(question.purpose, granted.by, (question.evidence_type,), granted.channel)
         try:
             feed, rows = self._evidence.find(granted, call.registry, now)
-            return answered(call, asked, compose(granted, rows, feed, rules.frames))
+            return answered(call, asked, compose(granted, rows, feed, rules.frames, now))
         except Fault as fault:
             return refused(call, problem_of(fault), asked)
 
@@ -67,7 +67,7 @@ class Lookups:
         asked = Asked(question.purpose, granted.holder, types, granted.channel)
         try:
             parts = [self._part(call, *one) for one in granted.proofs]
-            return answered(call, asked, compose_bundle(granted, parts, rules.frames))
+            return answered(call, asked, compose_bundle(granted, parts, rules.frames, now))
         except Fault as fault:
             return refused(call, problem_of(fault), asked)
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from contracts.errors import FAULTS
-from contracts.evidence_types import STATUSES
 from contracts.identifiers import HOLDER_SCHEMES
+from contracts.life_cycle import CURRENT, LAPSED, STATUSES, UPCOMING
 from gateway.lookup.bundle import RESULTS
 from gateway.lookup.feeds import STATES
 from gateway.lookup.records import REFUSED
@@ -99,6 +99,7 @@ LOOKUP_REQUEST = _closed(
             "uniqueItems": True,
             "description": "Only these fields; without it, all that the service item may see",
         },
+        "history": {"type": "boolean", "description": "Also the records that others found here supersede"},
         **_PURPOSE_MORE,
     },
 )
@@ -135,12 +136,19 @@ _FEED = _closed(
     }
 )
 _AS_OF = _described(_nullable(_TIME), "All data up to here is in; null: not yet known")
+_SUPERSEDED = _described(_COUNT, "Records found that others found here supersede, left out")
 _LABELS: Schema = {"type": "object", "additionalProperties": _LABEL}
 _RECORD = _closed(
     {
         "record": _TEXT,
         "status": {"type": "string", "enum": [*STATUSES, REFUSED]},
+        "validity_state": {
+            "type": ["string", "null"],
+            "enum": [UPCOMING, CURRENT, LAPSED, None],
+            "description": "The validity beside today's date at `utc_offset`; null: the newest state was refused",
+        },
         "evidence_type": _described(_TEXT, "URI of the type with its version"),
+        "utc_offset": _described(_nullable(_TEXT), "Whose days the validity counts in"),
         "labels": _described(_LABELS, "Names of the members of `document`"),
         "withheld": _described(_list(_TEXT, 256), "Fields of the type that this answer may not show"),
         "document": {
@@ -162,7 +170,15 @@ _BY: Schema = {
 _ENVELOPE: Mapping[str, Schema] = {"api_version": {"const": API_VERSION}, "transaction": _TRANSACTION}
 
 LOOKUP_ANSWER = _closed(
-    {**_ENVELOPE, "by": _BY, "as_of": _AS_OF, "feed": _FEED, "evidence": _list(_RECORD, 100), "receipt": RECEIPT}
+    {
+        **_ENVELOPE,
+        "by": _BY,
+        "as_of": _AS_OF,
+        "feed": _FEED,
+        "superseded": _SUPERSEDED,
+        "evidence": _list(_RECORD, 100),
+        "receipt": RECEIPT,
+    }
 )
 _PROOF_ANSWER = _closed(
     {
@@ -175,6 +191,7 @@ _PROOF_ANSWER = _closed(
         "sentence": _described(_LABEL, "For the clerk"),
         "as_of": _AS_OF,
         "feed": _FEED,
+        "superseded": _SUPERSEDED,
         "evidence": _list(_RECORD, 100),
     }
 )

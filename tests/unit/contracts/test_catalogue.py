@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from contracts.catalogue import evidence_types, examples, service_items
+from contracts.documents import check
 from contracts.encoding import Json, canonical
-from contracts.evidence_types import STATUSES, EvidenceType, check
+from contracts.evidence_types import EvidenceType
 from contracts.identifiers import FORMATS
+from contracts.life_cycle import STATUSES
 from contracts.schema_lint import DIALECT
 from contracts.service_items import ServiceItem, unknown_references
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from contracts.documents import check, check_property
 from contracts.encoding import Json, canonical
 from contracts.errors import Fault, UserError
-from contracts.evidence_types import COMMON_LABELS, EvidenceType, check, check_property, vct_of
+from contracts.evidence_types import EvidenceType, vct_of
+from contracts.life_cycle import COMMON_LABELS
 from contracts.schema_lint import DIALECT
 from contracts.text import Text
 
@@ -23,6 +25,8 @@ in_force = 2024-05-01
 names = { zh-CN = "犬证", en = "Dog licence" }
 department = { zh-CN = "公安机关", en = "Police" }
 sharing = "conditional"
+sharing_basis = { zh-CN = "办理犬只事项时", en = "For a service about dogs" }
+secrecy = "none"
 holder_schemes = ["cn.ric", "passport"]
 key_fields = ["number"]
 always = ["dangerous"]
@@ -94,7 +98,7 @@ MISTAKES: tuple[tuple[Change, str, str], ...] = (
     (lambda t, _: t["fields"]["number"].pop("label"), "dog.toml: fields.number.label", "missing"),
     (lambda t, _: t["fields"]["number"]["label"].pop("zh-CN"), "dog.toml: fields.number.label.zh-CN", "zh-CN"),
     (lambda t, _: t["fields"]["number"].pop("sensitivity"), "dog.toml: fields.number.sensitivity", "missing"),
-    (lambda t, _: t["fields"]["number"].update(mask="*"), "dog.toml: fields.number", "unknown key mask"),
+    (lambda t, _: t["fields"]["number"].update(mask="*"), "dog.toml: fields.number.mask", "number of visible"),
     (lambda t, _: t["fields"]["breed"]["codes"].pop("other"), "dog.toml: fields.breed.codes", "code list"),
     (lambda t, _: t["fields"]["number"].update(codes={"1": {}}), "dog.toml: fields.number.codes", "code list"),
     (lambda t, _: t.pop("fields"), "dog.toml: fields", "missing"),

@@ -6,14 +6,14 @@ import pytest
 from contracts.errors import Fault
 from gateway.access.question import ByHolder
 from gateway.lookup.answer import MAX_FRAMES, Frames, compose
-from tests.unit.gateway.lookup.world import BY_VCT, IDENTITY, example, feed, granted, stored
+from tests.unit.gateway.lookup.world import BY_VCT, IDENTITY, NOW, example, feed, granted, stored
 
 PERSON = example(IDENTITY)["holders"][0]
 ONE = granted(IDENTITY, frozenset(("name", "sex")), ByHolder(PERSON["scheme"], PERSON["id"]))
 
 
 def test_nothing_found_is_an_answer() -> None:
-    answer = compose(ONE, [], feed(IDENTITY, "stale"), Frames(BY_VCT))
+    answer = compose(ONE, [], feed(IDENTITY, "stale"), Frames(BY_VCT), NOW)
     form = orjson.loads(b"{%b}" % answer.members)
     assert (form["evidence"], form["feed"]["state"], form["as_of"]) == ([], "stale", "2023-11-14T22:13:20Z")
     assert (answer.released, answer.records, answer.counts) == ((), (), {IDENTITY: 0})
@@ -22,7 +22,7 @@ def test_nothing_found_is_an_answer() -> None:
 
 def test_records_and_released_are_in_the_order_of_record_ids() -> None:
     rows = [stored(IDENTITY, example(IDENTITY), record) for record in ("c", "a", "b")]
-    answer = compose(ONE, rows, feed(IDENTITY), Frames(BY_VCT))
+    answer = compose(ONE, rows, feed(IDENTITY), Frames(BY_VCT), NOW)
     evidence = orjson.loads(b"{%b}" % answer.members)["evidence"]
     assert [one["record"] for one in evidence] == list(answer.records) == ["a", "b", "c"]
     assert [one["sd_jwt"].encode() for one in evidence] == list(answer.released)
@@ -31,9 +31,9 @@ def test_records_and_released_are_in_the_order_of_record_ids() -> None:
 
 def test_more_than_a_hundred_records_are_not_cut_off() -> None:
     row = stored(IDENTITY, example(IDENTITY))
-    compose(ONE, [row] * 100, feed(IDENTITY), Frames(BY_VCT))
+    compose(ONE, [row] * 100, feed(IDENTITY), Frames(BY_VCT), NOW)
     with pytest.raises(Fault, match="answer_too_large"):
-        compose(ONE, [row] * 101, feed(IDENTITY), Frames(BY_VCT))
+        compose(ONE, [row] * 101, feed(IDENTITY), Frames(BY_VCT), NOW)
 
 
 def test_frames_are_made_once_and_not_without_end() -> None:

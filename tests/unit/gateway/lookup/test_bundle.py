@@ -15,7 +15,7 @@ from gateway.lookup.answer import Answer, Frames
 from gateway.lookup.bundle import RESULTS, SENTENCES, Part, compose_bundle
 from gateway.lookup.feeds import feed_of
 from gateway.store.rows import StoredRecord
-from tests.unit.gateway.lookup.world import BY_VCT, TYPES, example, feed, stored
+from tests.unit.gateway.lookup.world import BY_VCT, NOW, TYPES, example, feed, stored
 
 RESTAURANT = next(item for item in catalogue.service_items() if item.id == "cn.open-restaurant")
 HOLDER = ByHolder("cn.ric", example("cn.identity-card")["holders"][0]["id"])
@@ -34,7 +34,7 @@ def found(proof: Proof, record: str = "r-1", **changes: Any) -> StoredRecord:
 def compose(parts: list[Part]) -> tuple[Answer, dict[str, Any]]:
     item = replace(RESTAURANT, proofs=tuple(one.proof for one in parts))
     bundle = BundleGranted(item, "window", HOLDER, tuple((one.proof, one.outcome) for one in parts))
-    answer = compose_bundle(bundle, parts, Frames(BY_VCT))
+    answer = compose_bundle(bundle, parts, Frames(BY_VCT), NOW)
     form: dict[str, Any] = orjson.loads(b"{%b}" % answer.members)
     return answer, form
 

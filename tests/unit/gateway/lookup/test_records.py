@@ -12,14 +12,14 @@ from contracts.messages import read_verified
 from gateway.access.question import ByHolder, ByKey
 from gateway.lookup.answer import Frames, compose
 from tests.unit.gateway.lookup import world
-from tests.unit.gateway.lookup.world import BY_VCT, IDENTITY, LICENCE, TYPES, example, feed, granted, stored
+from tests.unit.gateway.lookup.world import BY_VCT, IDENTITY, LICENCE, NOW, TYPES, example, feed, granted, stored
 
 OWNERS = [{"scheme": "cn.ric", "id": f"11010119900307{n}"} for n in ("1012", "2023", "3034")]
 
 
 def answer(one: Any, document: dict[str, Any] | None) -> dict[str, Any]:
     row = stored(one.type.id, document)
-    form: dict[str, Any] = orjson.loads(b"{%b}" % compose(one, [row], feed(one.type.id), Frames(BY_VCT)).members)
+    form: dict[str, Any] = orjson.loads(b"{%b}" % compose(one, [row], feed(one.type.id), Frames(BY_VCT), NOW).members)
     return form
 
 
@@ -42,7 +42,7 @@ def test_no_byte_of_what_is_withheld_is_in_the_answer(
     by = ByKey("none", "none") if rule == "key" else ByHolder(asked["scheme"], asked["id"])
     row = stored(type_id, document)
     one = granted(type_id, fields, by)
-    members = compose(one, [row], feed(type_id), Frames(BY_VCT)).members
+    members = compose(one, [row], feed(type_id), Frames(BY_VCT), NOW).members
     (record,) = orjson.loads(b"{%b}" % members)["evidence"]
     shown = {"all": [OWNERS[n] for n in owners], "asked": [asked], "key": []}[rule]
 
@@ -90,7 +90,7 @@ def test_coded_values_have_names() -> None:
 
 def test_a_refused_newest_state_is_said_and_shows_nothing() -> None:
     one = granted(IDENTITY, frozenset(("name",)), ByKey("none", "none"))
-    composed = compose(one, [stored(IDENTITY, None)], feed(IDENTITY), Frames(BY_VCT))
+    composed = compose(one, [stored(IDENTITY, None)], feed(IDENTITY), Frames(BY_VCT), NOW)
     (record,) = orjson.loads(b"{%b}" % composed.members)["evidence"]
     assert (record["status"], record["document"], record["sd_jwt"]) == ("refused", None, None)
     assert (composed.released, composed.records, composed.counts) == ((), ("r-1",), {IDENTITY: 0})
@@ -99,7 +99,7 @@ def test_a_refused_newest_state_is_said_and_shows_nothing() -> None:
 def test_a_version_that_the_registry_has_not_shows_only_what_is_always_visible() -> None:
     one = granted(IDENTITY, frozenset(TYPES[IDENTITY].disclosable), ByKey("none", "none"))
     row = stored(IDENTITY, example(IDENTITY))._replace(vct="urn:oncegate:cn.identity-card:99")
-    (record,) = orjson.loads(b"{%b}" % compose(one, [row], feed(IDENTITY), Frames(BY_VCT)).members)["evidence"]
+    (record,) = orjson.loads(b"{%b}" % compose(one, [row], feed(IDENTITY), Frames(BY_VCT), NOW).members)["evidence"]
     assert set(record["document"]) == {"status", "validity", HOLDERS, *TYPES[IDENTITY].always}
     assert record["sd_jwt"].count("~") == 1
     assert world.example(IDENTITY)["name"] not in str(record)

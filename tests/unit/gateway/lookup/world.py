@@ -16,6 +16,7 @@ from gateway.ingest.state import COMPLETE, FeedState
 from gateway.lookup.feeds import Feed, feed_of
 from gateway.store.rows import LIVE, REJECTED, StoredRecord
 
+NOW = 1_750_000_000_000  # 2025-06-15 in Beijing: within the validity of all first examples
 KEY = SigningKey.generate("ES256")
 ITEM = catalogue.service_items()[0]
 TYPES = {one.id: one for one in catalogue.evidence_types()}
