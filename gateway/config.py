@@ -73,8 +73,8 @@ class NodeConfig:
     serve: ServeConfig | None
 
     @property
-    def store_path(self) -> Path:
-        return self.data_dir / "store.sqlite"
+    def stores_dir(self) -> Path:
+        return self.data_dir / "stores"
 
 
 def load(path: Path) -> NodeConfig:

@@ -22,7 +22,7 @@ from contracts.registry.snapshot import Snapshot
 from contracts.text import Text
 from gateway.config import NodeConfig, load
 from gateway.registry_source import RegistrySource
-from gateway.store.sealing import KEY_SIZE
+from gateway.store.stores import Stores
 
 _FIRST_REGISTRY_SECONDS = 30.0
 _PUBLISH = Text(
@@ -32,7 +32,6 @@ _PUBLISH = Text(
 _ALL_ZONE_KEYS = Text(
     "请在 zone 中列出该区域全部私钥(在用与停用)。", "List all private keys of that zone in it, active and retired."
 )
-_OWN_STORE_KEY = Text("请使用原来的密钥文件,或重新生成。", "Use the file that the store was made with, or create one.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +79,9 @@ class Node:
             raise self.config.file.section("node").mistake(what, "zone", Text(f"可选:{known}", f"One of: {known}."))
         return zones[self.config.zone]
 
-    def store_key(self) -> bytes:
-        """The key-encryption key of the store; raises `UserError`."""
-        key = keys.load_secret(self.config.store_key)
-        if len(key) != KEY_SIZE:
-            what = Text(f"存储密钥应为 {KEY_SIZE} 字节", f"The store key must have {KEY_SIZE} bytes")
-            raise UserError(what, str(self.config.store_key), _OWN_STORE_KEY)
-        return key
+    def stores(self) -> Stores:
+        """The node's stores."""
+        return Stores(self.config.stores_dir, self.config.store_key)
 
 
 @contextmanager

@@ -51,19 +51,25 @@ def stop_signals() -> Iterator[threading.Event]:
 def ingest(config_path: Path) -> None:
     """Verify, validate and store what departments publish, until a stop signal."""
     configure_logging()
-    with opened(config_path) as node, stop_signals() as stop:
-        parts = ingest_parts(node)
-        with following(node):
-            _log.info("ingest_started", node=node.config.node_id)
-            run_ingest(parts, stop)
+    with opened(config_path) as node, stop_signals() as stop, following(node):
+        while not stop.is_set():
+            _ingest_current(node, stop)
+
+
+def _ingest_current(node: Node, stop: threading.Event) -> None:
+    """Ingest into the store that is the current one, for as long as it is."""
+    stores, parts = node.stores(), ingest_parts(node)
+    _log.info("ingest_started", node=node.config.node_id, store=parts.store.name)
+    run_ingest(parts, stop, replaced=lambda: stores.current_path() != parts.store)
 
 
 def ingest_parts(node: Node) -> IngestParts:
-    """What ingest works with, from an opened node."""
+    """What ingest works with, from an opened node; its first store is made if there is none."""
+    stores = node.stores()
     return IngestParts(
         transport=node.transport,
-        store=node.config.store_path,
-        store_kek=node.store_key(),
+        store=stores.first(),
+        store_kek=stores.keys(),
         zone=node.config.zone,
         zone_keys=node.zone_keys(),
         node_id=node.config.node_id,

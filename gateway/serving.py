@@ -25,7 +25,6 @@ from gateway.config import ServeConfig
 from gateway.node import Node, following, opened
 from gateway.roles import configure_logging, stop_signals
 from gateway.store.database import StoreAbsent
-from gateway.store.reader import Reader
 from gateway.tokens.authenticate import Authenticator
 from gateway.tokens.grant import Issuer
 from gateway.tokens.replay import LocalReplay
@@ -83,11 +82,13 @@ def serve_parts(node: Node, serving: ServeConfig, log: AuditLog) -> ServeParts:
     memory = LocalReplay(started)
     authenticator = Authenticator(settings, memory)
     issuer = Issuer(settings, node.signing_key(), memory, authenticator, lambda: secrets.token_urlsafe(16))
-    store_path, store_key = node.config.store_path, node.store_key()
+    stores = node.stores()
+    stores.keys()  # a mistake there is told now, not at the first question
     keys.require_private(serving.private_key)
     return ServeParts(
         registry=node.registry.current,
-        open_store=lambda: Reader(store_path, store_key),
+        open_store=stores.open_current,
+        current_store=stores.current_path,
         log=log,
         slot=serving.slot,
         log_dir=serving.audit_dir,

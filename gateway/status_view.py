@@ -11,7 +11,6 @@ from contracts.plain import to_plain
 from contracts.text import Text
 from gateway.node import opened
 from gateway.status import Status, StreamStatus, status
-from gateway.store.reader import Reader
 
 _WIDTH = 120
 _COLUMNS: tuple[Text, ...] = (
@@ -34,7 +33,7 @@ _STATES = {
 
 def show(config: Path, as_json: bool) -> None:
     """Print the status of the node; raises `UserError`."""
-    with opened(config) as node, Reader(node.config.store_path, node.store_key()) as reader:
+    with opened(config) as node, node.stores().open_current() as reader:
         found = status(reader, node.registry.current(), now_ms() // 1000)
     if as_json:
         emit_json(to_plain(found))

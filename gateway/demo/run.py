@@ -62,7 +62,7 @@ class Scene:
     tell: Tell
 
     def store(self) -> StoreReader:
-        return StoreReader(self.node.config.store_path, self.node.store_key())
+        return self.node.stores().open_current()
 
 
 def play(directory: Path, log: MessageLog, tell: Tell, serve_on: ServeOn | None = None) -> Outcome:

@@ -57,14 +57,20 @@ class RegistryClosed(Exception):
     """No snapshot is in force; the text is the fault's code. Nothing was read."""
 
 
-def run_ingest(parts: IngestParts, stop: threading.Event, counts: Counts | None = None) -> None:
-    """Ingest until `stop`; the body of a process or a thread. `counts` is filled for metrics.
+def run_ingest(
+    parts: IngestParts,
+    stop: threading.Event,
+    counts: Counts | None = None,
+    replaced: Callable[[], bool] = lambda: False,
+) -> None:
+    """Ingest until `stop`, or until the store is `replaced` by another; the body of a process or a thread. `counts` is
+    filled for metrics.
 
     Raises `UserError` (store locked, of another key or format) and `Corrupt`.
     """
     ingest = Ingest(parts, counts)
     try:
-        while not stop.is_set():
+        while not stop.is_set() and not replaced():
             try:
                 ingest.step(WAIT_S)
             except (RegistryClosed, LogUnavailable) as error:

@@ -3,7 +3,7 @@
 1. WAL with `synchronous=NORMAL`. After a power cut the last transactions may be missing, but never half of one; as
    the offsets stand in the same transactions, the log gives again what is missing. FULL would buy nothing.
 2. `secure_delete`: what is deleted is overwritten in the file; after an erasure the writer empties the WAL file too.
-3. A format version. A store of a newer format is refused; older ones are rebuilt from the log, not migrated.
+3. A format version. A store of a newer format is refused; instead of an older one a new one is built from the log.
 4. One writer, ensured by a lock on a file beside the store; readers as many as one likes.
 5. Contents are a table of their own, so that digests over a million records read small rows only.
 6. The file is made complete under another name first: it is there with its keys, or it is not there.
@@ -12,6 +12,7 @@
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ FORMAT = 2
 PAGE_BYTES = 16384
 BUSY_MS = 10_000
 CHECKPOINT_PAGES = 8000  # 128 MB of WAL: each index page is copied less often than at SQLite's 4 MB
+LOCK_TRIES, LOCK_PAUSE_S = 10, 0.02
 CACHE_KIB = 64 * 1024  # the inner pages of the indexes over a million records
 
 _SCHEMA = f"""
@@ -99,7 +101,10 @@ _PRAGMAS = (
     ("temp_store", "MEMORY"),
     ("cache_size", -CACHE_KIB),
 )
-_REBUILD = Text("请将该文件移开并从日志重建。", "Move the file away and rebuild it from the log.")
+_REBUILD = Text(
+    "请运行 oncegate store build --switch,从日志重建后再启动。",
+    "Run `oncegate store build --switch`: it builds a new one from the log. Then start again.",
+)
 
 
 class StoreAbsent(UserError):
@@ -185,12 +190,16 @@ def lock_writer(path: Path) -> int:
     """The open, locked descriptor of the lock file beside `path` (rule 4); raises `UserError` if another has it."""
     lock = path.with_name(path.name + ".lock")
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        what = Text("存储正由另一个 ingest 写入", "Another ingest is writing this store")
-        raise UserError(
-            what, str(path), Text("每个存储只运行一个 ingest。", "Run one ingest for each store.")
-        ) from None
+    for left in range(LOCK_TRIES, -1, -1):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except OSError:
+            if left:
+                time.sleep(LOCK_PAUSE_S)  # whoever only looks whether it is written has it for a moment
+                continue
+            os.close(descriptor)
+            what = Text("存储正由另一个 ingest 写入", "Another ingest is writing this store")
+            remedy = Text("每个存储只运行一个 ingest。", "Run one ingest for each store.")
+            raise UserError(what, str(path), remedy) from None
     return descriptor

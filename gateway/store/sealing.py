@@ -1,7 +1,8 @@
 """What keeps a copied store file unreadable: sealed contents and a keyed blind index.
 
 1. Each store has a data key of its own, 32 random bytes, kept wrapped in the store (AES-256-GCM) by a
-   key-encryption key that lives elsewhere, in a 0600 file.
+   key-encryption key that lives elsewhere, in a 0600 file. There may be several, one after the other, while a new one
+   takes over: the first wraps the keys of new stores, each opens the stores made with it.
 2. From the data key come, by HKDF-SHA256 (RFC 5869), the key of the contents and the key of the blind index.
 3. A content is sealed with AES-256-GCM under a random nonce (2^32 contents are safe, NIST SP 800-38D §8.3), with
    `stream|rec|epoch|seq` as associated data: moved to another row, it does not open.
@@ -11,6 +12,7 @@
 """
 
 import os
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Final
 
@@ -29,30 +31,33 @@ _WRAP_INFO: Final = b"oncegate store data key 1"
 
 
 def new_wrapped_key(kek: bytes) -> bytes:
-    """A new data key, wrapped. `kek`: 32 bytes; raises `UserError` for another size."""
+    """A new data key, wrapped. `kek`: 32 bytes, or several times that; raises `UserError` for another size."""
     nonce = os.urandom(_NONCE_SIZE)
-    return nonce + _wrapper(kek).encrypt(nonce, os.urandom(KEY_SIZE), _WRAP_INFO)
+    return nonce + AESGCM(split_keys(kek)[0]).encrypt(nonce, os.urandom(KEY_SIZE), _WRAP_INFO)
 
 
 def unwrap_key(wrapped: bytes, kek: bytes, where: str) -> bytes:
-    """The data key; raises `UserError` if this is not the key-encryption key of the store at `where`."""
-    try:
-        return _wrapper(kek).decrypt(wrapped[:_NONCE_SIZE], wrapped[_NONCE_SIZE:], _WRAP_INFO)
-    except InvalidTag:
-        raise UserError(
-            Text("存储密钥与该存储不符", "The store key is not the one of this store"),
-            where,
-            Text("请使用创建该存储时的密钥, 或重建存储。", "Use the key it was made with, or rebuild the store."),
-        ) from None
+    """The data key; raises `UserError` if the key-encryption key of the store at `where` is not among these."""
+    for key in split_keys(kek):
+        with suppress(InvalidTag):
+            return AESGCM(key).decrypt(wrapped[:_NONCE_SIZE], wrapped[_NONCE_SIZE:], _WRAP_INFO)
+    raise UserError(
+        Text("存储密钥与该存储不符", "The store key is not the one of this store"),
+        where,
+        Text("请使用创建该存储时的密钥, 或重建存储。", "Use the key it was made with, or rebuild the store."),
+    )
 
 
-def _wrapper(kek: bytes) -> AESGCM:
-    if len(kek) != KEY_SIZE:
+def split_keys(kek: bytes) -> tuple[bytes, ...]:
+    """The keys in a file of store keys, the one for new stores first; raises `UserError`."""
+    if not kek or len(kek) % KEY_SIZE:
         raise UserError(
             Text(f"存储密钥应为 {KEY_SIZE} 字节", f"The store key must have {KEY_SIZE} bytes"),
-            remedy=Text("请重新生成密钥文件。", "Create the key file anew."),
+            remedy=Text(
+                "请使用原来的密钥文件,或重新生成。", "Use the file that the store was made with, or create one."
+            ),
         )
-    return AESGCM(kek)
+    return tuple(kek[at : at + KEY_SIZE] for at in range(0, len(kek), KEY_SIZE))
 
 
 class Sealer:

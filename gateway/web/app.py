@@ -3,7 +3,8 @@
 The route table is the list of all calls; a call is one file in this room and one line here.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from importlib.metadata import version
 
 import orjson
@@ -34,7 +35,7 @@ def build_app(parts: ServeParts) -> web.Application:
     reader = LogReader(parts.log_dir, parts.log.verifier)
     usage = UsageBook()
     usage.recount(newest_first(reader, parts.log.published.size), parts.clock())
-    evidence = Evidence(parts.open_store)
+    evidence = Evidence(parts.open_store, parts.current_store)
     health = Health(parts, evidence)
     metrics = Metrics(health.gauges)
     settings = parts.issuer.settings
@@ -65,11 +66,18 @@ def build_app(parts: ServeParts) -> web.Application:
         ]
     )
 
-    async def close(_: web.Application) -> None:
+    app.cleanup_ctx.append(_kept_current(evidence))
+    return app
+
+
+def _kept_current(evidence: Evidence) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def keep(_: web.Application) -> AsyncIterator[None]:
+        following = asyncio.create_task(evidence.follow())
+        yield
+        following.cancel()
         evidence.close()
 
-    app.on_cleanup.append(close)
-    return app
+    return keep
 
 
 class AnswerCheck:

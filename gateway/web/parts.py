@@ -28,7 +28,8 @@ class ServeParts:
     """The parts of one serving process.
 
     `registry` gives the snapshot in force or raises `Fault`. `open_store` opens the node's store in the calling
-    thread; it raises `UserError` while ingest has not made one. `clock` gives Unix ms. `rollback_detectable`: the
+    thread; it raises `UserError` while ingest has not made one. `current_store` says which file that is (None: there is
+    only one), so that a process goes over to another one. `clock` gives Unix ms. `rollback_detectable`: the
     highest head of the log is also kept elsewhere (`head_dir`). `check_answers`: validate each answer against its
     schema before it leaves (tests always do; docs/decisions/0007-serving.md).
     """
@@ -44,3 +45,4 @@ class ServeParts:
     clock: Clock
     rollback_detectable: bool
     check_answers: bool = False
+    current_store: Callable[[], Path] | None = None

@@ -94,7 +94,7 @@ def second_writer(city: Path) -> object:
 
 
 def second_ingest(city: Path) -> object:
-    return lock_writer(city / "node/data/store.sqlite")
+    return lock_writer(city / "node/data/stores/1.sqlite")
 
 
 def second_adapter(city: Path) -> object:

@@ -25,7 +25,7 @@ from gateway.control.build import publish
 from gateway.demo import departments
 from gateway.demo.data import generate
 from gateway.demo.layout import Layout, prepare
-from gateway.store.database import create_if_absent
+from gateway.store.stores import Stores
 from tests.integration.audit_support import append_all, open_log
 from tests.integration.spoil import (
     ADAPTER,
@@ -71,7 +71,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     departments.write_configurations(layout)
     pin = keys.load_public_key(layout.public("registry-root"), "EdDSA")
     publish(layout.registry, pin, open_transport(load(layout.node_config).log))
-    create_if_absent(root / "node/data/store.sqlite", (root / "keys/store.key").read_bytes())
+    Stores(root / "node/data/stores", root / "keys/store.key").first()
     _audit_log(root / "log-copy", layout)
     return root
 
@@ -222,9 +222,9 @@ ROWS: dict[str, Row] = {
         holds("keys/store.key", b"k" * 33), INGEST, "must have 32 bytes", "应为 32 字节", "store.key"
     ),
     "store of another key": Row(holds("keys/store.key", b"k" * 32), SERVE, "not the one of this store", "与该存储不符"),
-    "store damaged": Row(holds("node/data/store.sqlite", GARBAGE), SERVE, "is damaged", "已损坏", "store.sqlite", 3),
-    "no store": Row(gone("node/data/store.sqlite"), STATUS, "Start ingest first", "请先启动 ingest", "store.sqlite"),
-    "second ingest": Row(second_ingest, INGEST, "Another ingest", "另一个 ingest", "store.sqlite"),
+    "store damaged": Row(holds("node/data/stores/1.sqlite", GARBAGE), SERVE, "is damaged", "已损坏", "1.sqlite", 3),
+    "no store": Row(gone("node/data/stores/1.sqlite"), STATUS, "Start ingest first", "请先启动 ingest", "1.sqlite"),
+    "second ingest": Row(second_ingest, INGEST, "Another ingest", "另一个 ingest", "1.sqlite"),
     # serving
     "no [serve]": Row(
         says(NODE, "[serve]", "[node.serve]"), STATUS, "not an option here", "未知配置项 serve", "node.serve"
