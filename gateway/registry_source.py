@@ -16,8 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from contracts.algorithms import VerifyKey
 from contracts.edge.files import write_atomic
+from contracts.edge.system_errors import remedy, why
 from contracts.edge.transport import LogUnavailable, OffsetOutOfRange, Reader, TopicUnknown, Transport
 from contracts.encoding import canonical, parse_object
 from contracts.errors import Corrupt, Fault
@@ -28,6 +31,9 @@ from contracts.registry.snapshot import CLOSED, Snapshot
 from gateway.control.build import MANIFEST_KEY, PART_PREFIX, REGISTRY_TOPIC
 
 Clock = Callable[[], int]
+_DISK_PAUSE_S = 5.0
+
+_log = structlog.get_logger("oncegate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +80,18 @@ class RegistrySource:
         return changed
 
     def follow(self, stop: threading.Event, on_change: Callable[[Snapshot], None] | None = None) -> None:
-        """Refresh until `stop`; the body of a thread. A log that is away is tried again."""
+        """Refresh until `stop`; the body of a thread. A log that is away is tried again, and so is a full disk."""
         while not stop.is_set():
             try:
                 changed = self.refresh(1.0)
             except (LogUnavailable, OffsetOutOfRange, TopicUnknown):
                 self._drop_reader()
                 stop.wait(1.0)
+                continue
+            except OSError as error:  # rule 3: what cannot be written down is not used; tried again from the start
+                _log.error("registry not taken", reason=why(error).en, file=error.filename, remedy=remedy(error).en)
+                self._drop_reader()
+                stop.wait(_DISK_PAUSE_S)
                 continue
             if changed and on_change is not None and self._snapshot is not None:
                 on_change(self._snapshot)

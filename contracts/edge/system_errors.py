@@ -3,6 +3,7 @@
 1. `why` and `remedy` take the OSError; an errno without a row keeps the system's own words.
 2. `is_circumstance`: the error comes from the machine (a path, a permission, a full disk, a busy port), not from a
    fault of this program, so that a person can mend it.
+3. `no_room`: the disk is full. What waits for space goes on by itself; nobody has to start it again.
 """
 
 import errno
@@ -54,6 +55,11 @@ def remedy(error: OSError) -> Text:
     """What to do about it."""
     row = _ROWS.get(error.errno or 0)
     return NO_REMEDY if row is None else row[1]
+
+
+def no_room(error: OSError) -> bool:
+    """Rule 3."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_circumstance(error: OSError) -> bool:

@@ -8,7 +8,8 @@
    at least once, never lost. A topic that does not take them delays nothing else.
 4. An offset that the log no longer has, or one of a topic that was deleted and perhaps made anew, stops the stream
    until the store is rebuilt; nothing is skipped, nothing is read from a place that means something else.
-5. One thread. The only other times are the clock's, for cleaning a log without servers and for telling people that an
+5. A store whose disk is full pauses everything: it is opened anew after a while, and goes on from its own offsets.
+6. One thread. The only other times are the clock's, for cleaning a log without servers and for telling people that an
    erasure is held up.
 """
 
@@ -20,6 +21,8 @@ from pathlib import Path
 import structlog
 
 from contracts.algorithms import SigningKey
+from contracts.edge.sqlite_errors import as_system_errors
+from contracts.edge.system_errors import no_room, remedy, why
 from contracts.edge.transport import LogUnavailable, OffsetOutOfRange, Record, TopicUnknown, Transport
 from contracts.envelope import Keyring
 from contracts.errors import Fault
@@ -33,6 +36,7 @@ from gateway.store.writer import Batch, StreamRow, Writer
 MAX_BATCH = 500
 WAIT_S = 0.5  # for records, before the registry is asked again
 PAUSE_S = 1.0  # after the log or the registry was away
+MAX_PAUSE_S = 15.0  # while the disk is full
 MAINTAIN_MS = 60_000
 
 _log = structlog.get_logger("oncegate.ingest")
@@ -66,8 +70,23 @@ def run_ingest(
     """Ingest until `stop`, or until the store is `replaced` by another; the body of a process or a thread. `counts` is
     filled for metrics.
 
-    Raises `UserError` (store locked, of another key or format) and `Corrupt`.
+    Raises `UserError` (store locked, of another key or format), `Corrupt`, and OSError (the disk fails).
     """
+    counts, pause = Counts() if counts is None else counts, PAUSE_S
+    while not stop.is_set() and not replaced():
+        before = counts.batches
+        try:
+            with as_system_errors(parts.store):
+                _run(parts, stop, counts, replaced)
+        except OSError as error:
+            if not no_room(error):
+                raise
+            pause = PAUSE_S if counts.batches > before else min(2 * pause, MAX_PAUSE_S)
+            _log.error("paused", reason=why(error).en, file=error.filename, remedy=remedy(error).en, seconds=pause)
+            stop.wait(pause)
+
+
+def _run(parts: IngestParts, stop: threading.Event, counts: Counts, replaced: Callable[[], bool]) -> None:
     ingest = Ingest(parts, counts)
     try:
         while not stop.is_set() and not replaced():
@@ -85,6 +104,11 @@ def ingest_once(parts: IngestParts) -> Counts:
 
     Raises `RegistryClosed` and `LogUnavailable` too.
     """
+    with as_system_errors(parts.store):
+        return _read_all(parts)
+
+
+def _read_all(parts: IngestParts) -> Counts:
     ingest = Ingest(parts)
     try:
         ingest.follow_registry()
