@@ -20,6 +20,8 @@ from pathlib import Path
 import apsw
 
 from contracts.edge.files import sync_directory
+from contracts.edge.sqlite_errors import as_system_errors
+from contracts.edge.system_errors import no_room
 from contracts.errors import Corrupt, UserError
 from contracts.text import Text
 from gateway.store import erasures
@@ -122,10 +124,13 @@ def create_if_absent(path: Path, kek: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _fill(temporary, new_wrapped_key(kek))
+        with as_system_errors(path):
+            _fill(temporary, new_wrapped_key(kek))
         temporary.rename(path)
         sync_directory(path.parent)
     except OSError as error:
+        if no_room(error):
+            raise
         what = Text(f"无法创建存储: {error.strerror}", f"The store cannot be made: {error.strerror}")
         raise UserError(what, str(path), Text("请核对路径与权限。", "Check the path and its permissions.")) from None
     finally:
