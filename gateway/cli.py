@@ -13,7 +13,9 @@ app = command_line(
 )
 control = command_line("control", "Build, sign and publish the registry. 构建、签发并发布注册库。")
 topics = command_line("topics", "The topics of an installation. 安装所需的主题。")
+store = command_line("store", "The stores of a node: build one beside another, switch. 节点的存储。")
 app.add_typer(control)
+app.add_typer(store)
 app.add_typer(topics)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object. 输出 JSON。")]
@@ -133,6 +135,14 @@ def status(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
 
 
 @app.command()
+def doctor(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> int:
+    """Is everything all right? Looks at the whole installation, changes nothing. 检查整个安装,不作改动。"""
+    from gateway.doctor.run import run as examine
+
+    return examine(config, as_json)
+
+
+@app.command()
 def demo(
     data_dir: Annotated[
         Path, typer.Option(help="Where everything goes; a former demo is replaced. 演示目录。")
@@ -186,6 +196,58 @@ def topics_apply(config: Config = DEFAULT_CONFIG, registry: Built = None, as_jso
     from gateway.topics_cli import apply
 
     apply(config, registry, as_json)
+
+
+Number = Annotated[int, typer.Argument(metavar="N", min=0, help="The store's number, see `list`. 存储编号。")]
+
+
+@store.command("list")
+def store_list(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """Show the stores, which one is current, and what is in them. 查看各存储。"""
+    from gateway.store_cli import show
+
+    show(config, as_json)
+
+
+@store.command("build")
+def store_build(
+    config: Config = DEFAULT_CONFIG,
+    take_over: Annotated[bool, typer.Option("--switch", help="Make it the current one if ready. 建成后切换。")] = False,
+    into: Annotated[int | None, typer.Option(metavar="N", min=1, help="Go on with store N. 继续建存储 N。")] = None,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Under a new store key. 使用新的存储密钥。")] = False,
+    patience: Annotated[
+        float, typer.Option(metavar="S", min=0, help="How long streams may take to be complete. 等待完整的秒数。")
+    ] = 600.0,
+    as_json: Json = False,
+) -> int:
+    """Build a second store from the log beside the current one, and compare the two. 从日志另建一个存储并比较。
+
+    Exit code 1: it is built, but not as far, not as complete, or not the same as the current one.
+    """
+    from gateway.store_cli import build_second
+
+    return build_second(config, into, take_over, new_key, patience, as_json)
+
+
+@store.command("switch")
+def store_switch(
+    number: Number,
+    config: Config = DEFAULT_CONFIG,
+    force: Annotated[bool, typer.Option("--force", help="Even if it is behind. 即使落后。")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make store N the current one; running processes go over to it. 切换到存储 N。"""
+    from gateway.store_cli import switch
+
+    switch(config, number, force, as_json)
+
+
+@store.command("remove")
+def store_remove(number: Number, config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """Remove a store that is not the current one, and the store keys that only it had. 删除存储 N。"""
+    from gateway.store_cli import remove
+
+    remove(config, number, as_json)
 
 
 def main() -> None:
