@@ -1,12 +1,13 @@
 """The roles of a node as processes: each reads the configuration, builds the parts, connects them, decides nothing."""
 
 import logging
+import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -22,8 +23,11 @@ _log = structlog.get_logger("oncegate")
 _GRACE_SECONDS = 15.0
 
 
-def configure_logging() -> None:
-    """JSON lines on stderr: time, level, event and facts. No room logs personal data."""
+def configure_logging(level: int = logging.INFO) -> None:
+    """JSON lines on stderr: time, level, event and facts. No room logs personal data.
+
+    Where stderr is a file on a full disk, lines are lost and nothing else is: what a line is about matters more.
+    """
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -31,9 +35,19 @@ def configure_logging() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: _Lines(),
     )
+
+
+class _Lines:
+    """Writes each line at once, in one piece, or not at all."""
+
+    def msg(self, line: str) -> None:
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), f"{line}\n".encode())
+
+    debug = info = warning = error = critical = msg
 
 
 @contextmanager
@@ -63,12 +77,12 @@ def _ingest_current(node: Node, stop: threading.Event) -> None:
     run_ingest(parts, stop, replaced=lambda: stores.current_path() != parts.store)
 
 
-def ingest_parts(node: Node) -> IngestParts:
-    """What ingest works with, from an opened node; its first store is made if there is none."""
+def ingest_parts(node: Node, store: Path | None = None) -> IngestParts:
+    """What ingest works with, from an opened node. `store`: the current one unless given; made if there is none."""
     stores = node.stores()
     return IngestParts(
         transport=node.transport,
-        store=stores.first(),
+        store=stores.first() if store is None else store,
         store_kek=stores.keys(),
         zone=node.config.zone,
         zone_keys=node.zone_keys(),

@@ -55,6 +55,7 @@ class IngestParts:
     node_key: SigningKey = field(repr=False)
     registry: Callable[[], Snapshot]
     clock: Callable[[], int]
+    sends_rejects: bool = True  # False: another ingest reads the same log and sends them
 
 
 class RegistryClosed(Exception):
@@ -260,7 +261,7 @@ class Ingest:
     def send_rejects(self) -> None:
         """Write the rejects that wait to the log; those that it does not take wait on."""
         waiting = False
-        for topic in self._store.reject_topics():
+        for topic in self._store.reject_topics() if self._parts.sends_rejects else ():
             try:
                 while rejects := self._store.pending_rejects(topic):
                     self._writer.write_many(topic, [(key, value) for _, key, value in rejects])
@@ -269,6 +270,10 @@ class Ingest:
                 waiting = True
                 _log.warning("rejects wait", topic=topic)
         self._rejects_wait = waiting
+
+    def keep_rejects(self, wanted: Callable[[bytes], bool]) -> None:
+        """Forget the rejects that wait unless their log key is `wanted`."""
+        self._store.keep_rejects(wanted)
 
     def _maintain(self) -> None:
         now = self._parts.clock()

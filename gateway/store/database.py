@@ -14,7 +14,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -168,6 +168,14 @@ def open_store(path: Path, kek: bytes) -> tuple[apsw.Connection, Sealer]:
     for pragma, value in _PRAGMAS:
         db.pragma(pragma, value)
     return db, sealer
+
+
+def format_of(path: Path) -> int | None:
+    """The format of the store at `path`; None if it is none, or damaged."""
+    with suppress(apsw.Error), closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as db:
+        if db.pragma("application_id") == APPLICATION_ID:
+            return int(db.pragma("user_version"))
+    return None
 
 
 def _check_format(db: apsw.Connection, path: Path) -> None:

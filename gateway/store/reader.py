@@ -63,6 +63,9 @@ class Reader:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Everything asked for in a `with` is of the same instant."""
+        if self._db.in_transaction:
+            yield
+            return
         self._execute("BEGIN")
         try:
             yield
@@ -137,6 +140,10 @@ class Reader:
         """Rejects that are decided but not yet known to be in the log."""
         count: int = self._execute("SELECT count(*) FROM rejects").get
         return count
+
+    def pending_reject_keys(self) -> list[bytes]:
+        """The log keys of those rejects."""
+        return [key for (key,) in self._execute("SELECT key FROM rejects")]
 
     def logical_rows(self) -> Iterator[LogicalRow]:
         """Every record, in order, without what differs from store to store."""

@@ -138,6 +138,14 @@ class Stores:
         """For a `with`: nobody writes store `number` meanwhile. Raises `UserError` if somebody does."""
         return _Locked(self.path(number))
 
+    def is_written(self, number: int) -> bool:
+        """Whether somebody writes store `number` now."""
+        try:
+            with self.unwritten(number):
+                return False
+        except UserError:
+            return True
+
     # --- keys (rule 3) ---------------------------------------------------------------------------------------
 
     def keys(self) -> bytes:

@@ -8,7 +8,7 @@
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -284,6 +284,11 @@ class Writer:
             "SELECT id, key, value FROM rejects WHERE topic = ? ORDER BY id LIMIT ?", (topic, limit)
         )
         return [(number, key, value) for number, key, value in rows]
+
+    def keep_rejects(self, wanted: Callable[[bytes], bool]) -> None:
+        """Forget the waiting rejects whose log key is not `wanted`: another store's ingest has sent them."""
+        rows = [(number, key) for number, key in self._db.execute("SELECT id, key FROM rejects")]
+        self.rejects_sent(number for number, key in rows if not wanted(key))
 
     def rejects_sent(self, numbers: Iterable[int]) -> None:
         """These are in the log."""
