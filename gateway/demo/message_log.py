@@ -145,7 +145,8 @@ def ready(log: MessageLog, tell: Tell) -> Iterator[None]:
     command = _deletion(cluster)
     if any(_holds_records(cluster, topic) for topic in before):
         raise UserError(_IN_USE.fill(prefix=cluster.prefix), cluster.bootstrap, _OTHER_PREFIX.fill(command=command))
-    tell(_TOPICS.fill(where=cluster.bootstrap, prefix=cluster.prefix, command=command))
+    if not before:
+        tell(_TOPICS.fill(where=cluster.bootstrap, prefix=cluster.prefix, command=command))
     try:
         yield
     finally:
