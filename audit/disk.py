@@ -3,14 +3,16 @@
 1. A name exists for others only when its content is durable: written beside, synced, renamed, directory synced.
 2. Many files are made durable together: all written, then all synced, then all renamed, then each directory once.
    (The first sync commits the journal of the file system for all; the rest is nearly free.)
-3. No error is handled here. After a failed write or sync nobody may go on: Linux can mark failed pages clean, so
-   that reading them back proves nothing.
+3. No error is handled here, but each names its file. After a failed write or sync nobody may go on: Linux can mark
+   failed pages clean, so that reading them back proves nothing.
 """
 
 import fcntl
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from contracts.edge.files import naming
 
 TEMPORARY = ".tmp"
 
@@ -63,9 +65,11 @@ class Disk:
                 temporary = path.with_name(path.name + TEMPORARY)
                 descriptor = self.create(temporary)
                 open_files.append((descriptor, temporary, path))
-                self.write_all(descriptor, data)
+                with naming(path):
+                    self.write_all(descriptor, data)
             for descriptor, temporary, path in open_files:
-                self.sync(descriptor)
+                with naming(path):
+                    self.sync(descriptor)
                 self.rename(temporary, path)
         finally:
             for descriptor, _, _ in open_files:
@@ -89,7 +93,8 @@ class Disk:
         for directory in directories:
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                self.sync(descriptor)
+                with naming(directory):
+                    self.sync(descriptor)
             finally:
                 os.close(descriptor)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from audit.disk import Disk
 from audit.recovery import Recovered, Segment, segment_path
+from contracts.edge.files import naming
 
 
 class SegmentWriter:
@@ -28,8 +29,9 @@ class SegmentWriter:
 
     def append(self, frame: bytes, end: int) -> None:
         """Make a frame durable; the log has `end` entries after it."""
-        self._disk.write_all(self._file, frame)
-        self._disk.datasync(self._file)
+        with naming(self._path):
+            self._disk.write_all(self._file, frame)
+            self._disk.datasync(self._file)
         self._end = end
         self._bytes += len(frame)
 

@@ -14,8 +14,10 @@ import structlog
 
 from audit.log import AuditLog, LogSettings
 from audit.notes import NoteSigner
-from contracts.edge import keys, system_errors
+from contracts.edge import keys
 from contracts.edge.clock import now_ms
+from contracts.edge.sqlite_errors import as_system_errors
+from contracts.edge.system_errors import remedy, why
 from contracts.encoding import b64url_decode
 from contracts.errors import UserError
 from contracts.hpke import KEMS
@@ -46,7 +48,8 @@ def serve(config_path: Path) -> None:
         log = _open_log(node, serving)
         try:
             parts = serve_parts(node, serving, log)
-            _refuse_unusable(parts)
+            with as_system_errors(node.config.stores_dir):
+                _refuse_unusable(parts)
             with following(node):
                 # Proofs from before the start are refused; `iat` has whole seconds only: take no question before then.
                 stop.wait((parts.authenticator.accepts_from - now_ms()) / 1000)
@@ -65,8 +68,8 @@ def _run(parts: ServeParts, stop: threading.Event) -> None:
     except OSError as error:
         if listening.is_set():
             raise
-        what = Text("无法监听:{why}", "Cannot listen: {why}").fill(why=system_errors.why(error))
-        raise UserError(what, f"{parts.listen.host}:{parts.listen.port}", system_errors.remedy(error)) from None
+        what = Text("无法监听:{why}", "Cannot listen: {why}").fill(why=why(error))
+        raise UserError(what, f"{parts.listen.host}:{parts.listen.port}", remedy(error)) from None
 
 
 def _refuse_unusable(parts: ServeParts) -> None:
@@ -120,7 +123,8 @@ def _open_log(node: Node, serving: ServeConfig) -> AuditLog:
     settings = LogSettings(serving.audit_dir, slot.origin, signing_key, public, serving.head_dir)
 
     def on_fatal(error: BaseException) -> None:
-        _log.error("audit_log_failed", error=type(error).__name__)
+        facts = {"reason": why(error).en, "file": error.filename} if isinstance(error, OSError) else {}
+        _log.error("audit_log_failed", error=type(error).__name__, **facts)
 
     return AuditLog.open(settings, on_fatal)
 

@@ -44,7 +44,7 @@ def test_without_a_durable_record_nothing_is_released(tmp_path: Path) -> None:
         assert NAME not in text
         assert "receipt" not in answer
         assert city.log.size == durable
-        assert [str(error) for error in city.deaths] == ["[Errno 5] injected"]
+        assert ["injected" in str(error) for error in city.deaths] == [True]
 
 
 def test_the_process_ends_when_its_log_is_dead(tmp_path: Path) -> None:
