@@ -7,162 +7,73 @@ The promise: append → publish → mark.
 2. `unpublished` hands out sealed bytes in order; `mark` forgets those that the log has taken. After a crash what is
    not marked is written again, byte for byte: nodes take the second copy for what it is, and no number is missing.
    A mark that cannot be written (a full disk) is remembered by the process meanwhile.
-3. A new outbox begins a new epoch for each stream: now, in ms, and above every epoch this outbox has had.
+3. A new outbox begins a new epoch for each stream, and so does `begin_epoch`: now, in ms, and above every epoch this
+   outbox has had. The next plan of the stream restates everything, erasures included.
 4. A feed key is made for each stream and month, and for each zone key; its secret never leaves.
 5. Runs are kept with their report and the digest of their plan. An approval belongs to one plan and is used up by it.
 6. One process at a time works on an outbox (`Lock`); others may look, and may approve.
+7. What is erased is gone from this file with the erasure's transaction, sealed bytes that waited included; `tidy` then
+   empties the WAL file, as soon as nobody reads an older state.
 
 Document contents are only ever here inside sealed messages. The file is 0600: it holds secrets.
 """
 
-import fcntl
-import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-import apsw
 import orjson
 
+from adapters.outbox_file import Lock, LockHeld, OutboxFile, OutboxUnusable
 from adapters.outbox_tables import (
-    APPLICATION_ID,
     APPROVED,
     BRAKED,
     PUBLISHED,
-    SCHEMA,
     SUPERSEDED,
     Entry,
     Run,
     Sealed,
     StreamState,
 )
-from contracts.edge import system_errors
-from contracts.edge.sqlite_errors import as_system_errors
-from contracts.edge.transport.topic_file import require_sqlite
 from contracts.encoding import Json
 from contracts.envelope import KEY_SIZE, FeedKey, feed_key
-from contracts.errors import Corrupt, UserError
+from contracts.errors import UserError
 from contracts.feeds import LiveRecord
 from contracts.hpke import WrapKey
 from contracts.streams import Position, Stream
 from contracts.text import Text
 
-BUSY_MS = 30_000
 _CHUNK = 500  # messages held at a time while they are appended
 _PEND = "INSERT INTO pending (stream, key, value) VALUES (?, ?, ?)"
-_OWNER = "SELECT organisation, adapter, record_secret, content_secret FROM owner"
-_FIND_STREAM = "SELECT id, epoch, next_seq, next_at, full_at FROM streams WHERE type = ?"
+_FIND_STREAM = "SELECT id, epoch, next_seq, next_at, full_at, restates FROM streams WHERE type = ?"
 _FIND_RUN = """
 SELECT id, stream, at, state, plan, report FROM runs
 WHERE (:id IS NULL OR id = :id) AND (:stream IS NULL OR stream = :stream) AND (:plan IS NULL OR plan = :plan)
   AND (:state IS NULL OR state = :state)
 ORDER BY id DESC LIMIT 1
 """
+_BEGIN_EPOCH = """
+UPDATE streams SET epoch = max(?, 1 + (SELECT max(epoch) FROM streams)), next_seq = 1, next_at = NULL, full_at = NULL,
+  restates = 1
+WHERE id = ? RETURNING epoch
+"""
 _KEPT_RUNS = 1000  # of each adapter
-_ANOTHER = Text("发件箱属于另一适配器 {who}", "The outbox belongs to another adapter, {who}")
-_OWN_FILE = Text("每个适配器使用自己的 outbox 文件。", "Each adapter has an outbox of its own.")
-_BUSY = Text("另一个适配器进程正在使用该发件箱", "Another adapter process is using this outbox")
-_WAIT = Text("请等它结束，或先停止它。", "Wait until it ends, or stop it first.")
 _NO_RUN = Text("没有待批准的运行 {run}", "There is no run {run} that waits for approval")
 _SEE_STATUS = Text("用 oncegate-adapter status 查看。", "See oncegate-adapter status.")
-_UNUSABLE = Text("无法使用发件箱:{why}", "The outbox cannot be used: {why}")
+
 
 MakeStatement = Callable[[Position, Iterator[LiveRecord]], tuple[bytes, bytes, int, bool]]
 
 
-class OutboxUnusable(UserError):
-    """The machine keeps the outbox from working, mostly a full disk. A later try may do; nothing was half done."""
-
-    @classmethod
-    def of(cls, error: OSError) -> "OutboxUnusable":
-        """In our words."""
-        why = system_errors.why(error)
-        what = Text(_UNUSABLE.zh.format(why=why.zh), _UNUSABLE.en.format(why=why.en))
-        return cls(what, str(error.filename or ""), system_errors.remedy(error))
-
-
-class LockHeld(UserError):
-    """Another process works on the outbox."""
-
-
-class Lock:
-    """Held by the process that works on an outbox; raises `LockHeld` if another one does."""
-
-    def __init__(self, outbox: Path) -> None:
-        self._file = os.open(outbox.with_name(outbox.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._file)
-            raise LockHeld(_BUSY, str(outbox), _WAIT) from None
-
-    def __enter__(self) -> "Lock":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._file)
-
-
-class Outbox:
-    """One connection to an outbox, for one thread. `path` None: in memory, for a trial run without one."""
+class Outbox(OutboxFile):
+    """What is done with an outbox."""
 
     def __init__(self, path: Path | None, organisation: str, adapter: str) -> None:
         """Opens or creates; raises `UserError`, `Corrupt`."""
-        require_sqlite()
-        self._path = Path(":memory:") if path is None else path
+        super().__init__(path, organisation, adapter)
         self._sent: dict[int, int] = {}  # stream → the last entry that the log took
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        with self._errors():
-            self._db = apsw.Connection(str(self._path))
-            self._db.set_busy_timeout(BUSY_MS)
-            if not self._owner():
-                list(self._db.execute(SCHEMA))  # apsw stops at the first row, here of a pragma
-            self._db.pragma("synchronous", "FULL")
-            self._db.pragma("secure_delete", "ON")
-            self.record_secret, self.content_secret = self._claim(organisation, adapter)
-
-    def close(self) -> None:
-        self._db.close()
-
-    def __enter__(self) -> "Outbox":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _owner(self) -> bool:
-        found = self._db.pragma("application_id")
-        if found not in (0, APPLICATION_ID):
-            raise Corrupt("outbox: the file is not an outbox")
-        return found == APPLICATION_ID and bool(self._db.execute("SELECT count(*) FROM sqlite_schema").get)
-
-    def _claim(self, organisation: str, adapter: str) -> tuple[bytes, bytes]:
-        row = next(iter(self._db.execute(_OWNER)), None)  # a reader need not wait for the writer
-        if row is None:
-            made = (organisation, adapter, secrets.token_bytes(32), secrets.token_bytes(32))
-            with self._writing():
-                self._db.execute("INSERT INTO owner SELECT ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM owner)", made)
-                row = next(self._db.execute(_OWNER))
-        if row[:2] != (organisation, adapter):
-            raise UserError(_ANOTHER.fill(who=f"{row[0]}/{row[1]}"), "outbox", _OWN_FILE)
-        return row[2], row[3]
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """apsw's errors in our words."""
-        try:
-            with as_system_errors(self._path):
-                yield
-        except (apsw.CorruptError, apsw.NotADBError) as error:
-            raise Corrupt(f"outbox: {error}") from error
-        except apsw.Error as error:
-            raise UserError(_UNUSABLE.fill(why=error), str(self._path)) from error
-        except OSError as error:
-            raise OutboxUnusable.of(error) from error
 
     # --- streams -----------------------------------------------------------------------------------------------
 
@@ -175,13 +86,21 @@ class Outbox:
                 (evidence_type, max(now_ms, highest + 1)),
             )
             row = next(self._db.execute(_FIND_STREAM, (evidence_type,)))
-        return StreamState(*row)
+        return _stream_state(row)
+
+    def begin_epoch(self, state: StreamState, now_ms: int) -> int:
+        """Begin a new epoch (rule 3), and forget what waits of the former one; the new epoch."""
+        with self._errors(), self._writing():
+            epoch: int = self._db.execute(_BEGIN_EPOCH, (now_ms, state.id)).get
+            self._db.execute("DELETE FROM pending WHERE stream = ?", (state.id,))
+            self._supersede(state)
+        return epoch
 
     def known_stream(self, evidence_type: str) -> StreamState | None:
         """The state of a stream that has begun."""
         with self._errors():
             row = next(iter(self._db.execute(_FIND_STREAM, (evidence_type,))), None)
-        return None if row is None else StreamState(*row)
+        return None if row is None else _stream_state(row)
 
     def feed_key(self, stream: Stream, state: StreamState, zone_key: WrapKey, month: str) -> FeedKey:
         """The stream's feed key of `month`, made on first use (rule 4)."""
@@ -218,15 +137,26 @@ class Outbox:
         `run`: Unix s, digest of the plan, report.
         """
         with self._errors(), self._writing():
+            if state.restates:
+                self._db.execute("UPDATE records SET digest = NULL WHERE stream = ?", (state.id,))
             position = self._append_messages(state, sealed)
             key, value, next_at, full = statement(position, self._live(state))
             self._db.execute(_PEND, (state.id, key, value))
             self._db.execute(
-                "UPDATE streams SET next_seq = ?, next_at = ?, full_at = iif(?, ?, full_at) WHERE id = ?",
+                "UPDATE streams SET next_seq = ?, next_at = ?, full_at = iif(?, ?, full_at), restates = 0 WHERE id = ?",
                 (position.seq + 1, next_at, full, run[0], state.id),
             )
             self._supersede(state)
             return self._keep_run(state, PUBLISHED, *run)
+
+    def append_erasures(self, state: StreamState, sealed: Sequence[Sealed]) -> None:
+        """The erasures, and nothing else, in the caller's transaction (rule 7). The next statement is a full one: the
+        numbers of what waited and is gone are missing in the log."""
+        records = [(state.id, one.record) for one in sealed]
+        self._db.executemany("DELETE FROM pending WHERE stream = ? AND CAST(key AS TEXT) = ?", records)
+        position = self._append_messages(state, sealed)
+        self._db.executemany("INSERT OR IGNORE INTO erased (stream, rec) VALUES (?, ?)", records)
+        self._db.execute("UPDATE streams SET next_seq = ?, full_at = NULL WHERE id = ?", (position.seq + 1, state.id))
 
     def _append_messages(self, state: StreamState, sealed: Iterable[Sealed]) -> Position:
         seq = state.next_seq
@@ -236,10 +166,11 @@ class Outbox:
             if numbers != list(range(seq, seq + len(chunk))):
                 raise ValueError(f"{numbers[0]}…{numbers[-1]} are not the numbers from {seq} on")
             self._db.executemany(
-                "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)",
-                ((state.id, one.record, one.seq, one.digest, one.identity) for one in chunk),
+                "INSERT OR REPLACE INTO records (stream, rec, seq, digest, identity, file, line) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                ((state.id, one.record, one.seq, one.digest, one.identity, one.file, one.line) for one in chunk),
             )
-            self._db.executemany(_PEND, ((state.id, one.record.encode(), one.value) for one in chunk))
+            self._db.executemany(_PEND, ((state.id, key, one.value) for one in chunk for key in one.keys))
             seq += len(chunk)
         return Position(state.epoch, seq - 1)
 
@@ -332,13 +263,9 @@ class Outbox:
         self._db.execute("DELETE FROM runs WHERE id <= ?", (made - _KEPT_RUNS,))
         return Run(int(made), state.id, at, name, plan, report)
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+
+def _stream_state(row: Sequence[Any]) -> StreamState:
+    return StreamState(row[0], row[1], row[2], row[3], row[4], bool(row[5]))
+
+
+__all__ = ["Lock", "LockHeld", "MakeStatement", "Outbox", "OutboxUnusable"]

@@ -57,18 +57,46 @@ CREATE TABLE IF NOT EXISTS runs (
 ) STRICT;
 COMMIT;
 """
+# What later versions added, in order. `user_version` counts those that a file has; none is ever changed or removed.
+UPGRADES = (
+    """
+ALTER TABLE records ADD COLUMN file TEXT;       -- where the published row stood
+ALTER TABLE records ADD COLUMN line INTEGER;
+ALTER TABLE streams ADD COLUMN restates INTEGER NOT NULL DEFAULT 0;  -- 1: the epoch has begun, nothing is restated yet
+CREATE TABLE erased (
+  stream INTEGER NOT NULL,
+  rec TEXT NOT NULL,
+  readmitted INTEGER NOT NULL DEFAULT 0,  -- 1: its row may be published again, as another record
+  PRIMARY KEY (stream, rec)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE journal (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  stream INTEGER NOT NULL,
+  at INTEGER NOT NULL,           -- Unix s
+  act TEXT NOT NULL,             -- erase | readmit | new-epoch
+  state TEXT NOT NULL,           -- requested | approved | done
+  reason TEXT NOT NULL,          -- the officer's words; leave this file nowhere else
+  records TEXT NOT NULL,         -- JSON: record ids
+  done_at INTEGER                -- Unix s
+) STRICT;
+""",
+)
 PUBLISHED, BRAKED, APPROVED, SUPERSEDED = "published", "braked", "approved", "superseded"
 
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """Where a stream stands. Times in Unix s, None before the first statement."""
+    """Where a stream stands. Times in Unix s, None before the first statement.
+
+    `restates`: the epoch is new; what is live was published in the former one and is still to be published again.
+    """
 
     id: int
     epoch: int
     next_seq: int
     next_at: int | None
     full_at: int | None
+    restates: bool = False
 
     @property
     def position(self) -> Position:
@@ -78,13 +106,17 @@ class StreamState:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """One sealed message: `digest` of its content, None for a withdrawal; `value` is what goes to the log."""
+    """One sealed message: `digest` of its content, None without one; `value` is what goes to the log, under each of
+    `keys`. `file` and `line`: where its row stood."""
 
     record: str
     seq: int
     digest: bytes | None
     identity: str
     value: bytes
+    keys: tuple[bytes, ...]
+    file: str | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,10 @@
    (b) withdraws more than `limits.withdrawn` of them or (c) modifies more than `limits.modified`. Additions never
    count. With nothing live, as in a first run, only (a) applies: an empty first statement would withdraw everything
    that an earlier outbox published.
-6. An approval names the digest of exactly one plan; another plan brakes again.
+6. Where a new epoch is to be restated, everything good is published again. What is not good and here is withdrawn,
+   whatever became of its row and whether or not the source is complete: nobody has its content any more. The brake
+   weighs that as any other withdrawal.
+7. An approval names the digest of exactly one plan; another plan brakes again.
 
 Digests of documents are keyed (`contents.digest`): neither they nor a plan's digest tell anything about a person.
 """
@@ -45,10 +48,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What was published: live records with their digests. `first`: no statement was made in this epoch yet."""
+    """What was published: live records with their digests. `first`: no statement was made in this epoch yet.
+
+    `restates`: they are of the former epoch (rule 6).
+    """
 
     live: Mapping[str, bytes]
     first: bool
+    restates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,7 @@ class Plan:
     """What to publish. `faults` includes those found here; `kept` live records stay although their row was refused.
 
     `unreadable`: rows whose key could not be read; then `withheld` records that are gone stay as they are (rule 4).
+    `restated`: puts of a new epoch that say the same as before.
     """
 
     puts: tuple[Candidate, ...]
@@ -67,6 +75,7 @@ class Plan:
     kept: int
     withheld: int = 0
     unreadable: int = 0
+    restated: int = 0
 
     @property
     def size(self) -> int:
@@ -108,7 +117,10 @@ def plan(
 ) -> Plan | Brake:
     """What to publish, or why a person must look first. `approved`: the digest of an approved plan."""
     good, refused = _without_duplicates(candidates, faults)
-    made = _compare(previous, good, refused, complete)
+    if previous.restates:
+        made, complete = _restate(previous.live, good, refused), True
+    else:
+        made = _compare(previous, good, refused, complete)
     why = tuple(_reasons(previous, made, bool(good), limits, complete))
     return Brake(made, why) if why and made.digest != approved else made
 
@@ -137,6 +149,15 @@ def _compare(previous: Previous, good: Sequence[Candidate], refused: Iterable[Ro
     made = Plan(puts, gone, refused, added, len(puts) - added, len(good) - len(puts), len(kept))
     unreadable = sum(_unreadable(fault, live) for fault in refused)
     return replace(made, withdrawals=(), withheld=len(gone), unreadable=unreadable) if unreadable else made
+
+
+def _restate(live: Mapping[str, bytes], good: Sequence[Candidate], refused: Sequence[RowFault]) -> Plan:
+    """Rule 6."""
+    present = {one.document.record for one in good}
+    gone = tuple(record for record in live if record not in present)
+    added = len(present - live.keys())
+    same = sum(live.get(one.document.record) == one.digest for one in good)
+    return Plan(tuple(good), gone, tuple(refused), added, len(good) - added - same, 0, 0, restated=same)
 
 
 def _unreadable(fault: RowFault, live: Mapping[str, bytes]) -> bool:

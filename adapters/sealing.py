@@ -1,12 +1,12 @@
 """From a plan to what goes to the log: numbers, messages, envelopes, statements. Pure: time, salts, IVs are given.
 
-1. Numbers go up by one from the stream's next: puts in the order of the source, then withdrawals.
+1. Numbers go up by one from the stream's next: erasures, then puts in the order of the source, then withdrawals.
 2. A message is signed first, then closed with the stream's feed key.
 3. A statement is full when it is the first, when one was asked for, and when a day would otherwise pass without one.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from adapters.outbox_tables import Sealed, StreamState
 from adapters.plan import Plan
@@ -15,7 +15,7 @@ from contracts.algorithms import SigningKey
 from contracts.envelope import FeedKey
 from contracts.evidence_types import EvidenceType
 from contracts.feeds import LiveRecord, Statement
-from contracts.messages import PUT, WITHDRAW, Change
+from contracts.messages import ERASE, PUT, WITHDRAW, Change, log_keys
 from contracts.streams import Position, Stream
 
 FULL_EVERY_S = 86_400
@@ -33,14 +33,21 @@ class Sealer:
     ivs: Iterator[bytes]
     issued_at: int
 
-    def seal_plan(self, plan: Plan, state: StreamState) -> Iterator[Sealed]:
-        """The sealed messages of `plan`, one at a time (rules 1 and 2)."""
-        seq = state.next_seq
+    def seal_erasures(self, records: Iterable[str], state: StreamState) -> Iterator[Sealed]:
+        """The sealed erasures of `records`, one at a time (rules 1 and 2)."""
+        for seq, record in enumerate(records, state.next_seq):
+            change = Change(self.stream, record, ERASE, Position(state.epoch, seq), self.issued_at)
+            yield self._seal(change, None)
+
+    def seal_plan(self, plan: Plan, state: StreamState, erased: Sequence[str] = ()) -> Iterator[Sealed]:
+        """The sealed messages of `plan`, one at a time (rules 1 and 2); `erased` come first."""
+        yield from self.seal_erasures(erased, state)
+        seq = state.next_seq + len(erased)
         for put in plan.puts:
             document = put.document
             time = self.issued_at if document.source_time is None else document.source_time
             change = Change(self.stream, document.record, PUT, Position(state.epoch, seq), time, document.body)
-            yield self._seal(change, put.digest)
+            yield replace(self._seal(change, put.digest), file=document.file, line=document.line)
             seq += 1
         for record in plan.withdrawals:
             change = Change(self.stream, record, WITHDRAW, Position(state.epoch, seq), self.issued_at)
@@ -52,7 +59,8 @@ class Sealer:
         signing_input = message[: message.index(b"~")].rpartition(b".")[0]
         identity = self.key.suite.digest_text(signing_input)
         value = envelope.close(message, self.feed_key, next(self.ivs))
-        return Sealed(change.record, change.position.seq, digest, identity, value)
+        keys = log_keys(change.record, change.operation)
+        return Sealed(change.record, change.position.seq, digest, identity, value, keys)
 
     def seal_statement(
         self, position: Position, live: Iterable[LiveRecord], next_at: int, full: bool

@@ -23,7 +23,10 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 
 def _sealed(*numbers: int) -> list[Sealed]:
-    return [Sealed(f"r{number}", number, b"digest", "sha-256:00", b"value %d" % number) for number in numbers]
+    return [
+        Sealed(f"r{number}", number, b"digest", "sha-256:00", b"value %d" % number, (b"r%d" % number,))
+        for number in numbers
+    ]
 
 
 def _statement(position: Position, live: Iterator[LiveRecord]) -> tuple[bytes, bytes, int, bool]:
