@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from sqlalchemy import (
     URL,
@@ -82,7 +83,7 @@ class DatabaseSource:
     name: str
     url: URL
     password_file: Path | None
-    statement: str | Select[tuple[object, ...]]
+    statement: str | Select[*tuple[Any, ...]]
     timeout_s: int
     poll_s: int
     change_query: str | None
@@ -104,7 +105,7 @@ class DatabaseSource:
         with self._connected() as connection, closing(self._execute(connection, self.change_query)) as result:
             return tuple(tuple(map(repr, row)) for row in result.fetchmany(PORTION))
 
-    def _header(self, result: CursorResult[tuple[object, ...]]) -> tuple[str, ...]:
+    def _header(self, result: CursorResult[*tuple[Any, ...]]) -> tuple[str, ...]:
         if not result.returns_rows:
             raise UserError(_NO_ROWS, self.where, _MEND)
         names = tuple(map(strip, result.keys()))
@@ -125,6 +126,8 @@ class DatabaseSource:
             if kinds.is_mistake(self.url, error.orig, error):
                 raise UserError(_REFUSED.fill(why=kinds.words(error.orig)), self.where, _MEND) from None
             raise Unavailable(f"{self.name}: {kinds.words(error.orig)}") from None
+        except (SQLAlchemyError, OSError, ValueError) as error:
+            raise Unavailable(f"{self.name}: {type(error).__name__}") from None
         with connection:
             kind = kinds.kind_of(self.url)
             if kind is not None:
@@ -144,8 +147,8 @@ class DatabaseSource:
         return self.url.set(password=password)
 
     def _execute(
-        self, connection: Connection, statement: str | Select[tuple[object, ...]]
-    ) -> CursorResult[tuple[object, ...]]:
+        self, connection: Connection, statement: str | Select[*tuple[Any, ...]]
+    ) -> CursorResult[*tuple[Any, ...]]:
         with self._translated():
             if isinstance(statement, str):
                 return connection.exec_driver_sql(statement)
@@ -215,7 +218,7 @@ def _url(section: Section) -> URL:
     return url
 
 
-def _statement(section: Section) -> str | Select[tuple[object, ...]]:
+def _statement(section: Section) -> str | Select[*tuple[Any, ...]]:
     if section.has("query") == section.has("table"):
         raise section.mistake(_ONE)
     if section.has("query"):

@@ -125,7 +125,12 @@ def _sqlite_begin(connection: Connection, _: int) -> None:
 
 
 def _sqlite_mistaken(error: BaseException) -> bool:
-    return getattr(error, "sqlite_errorname", "") in ("SQLITE_ERROR", "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_READONLY")
+    return getattr(error, "sqlite_errorname", "") in (
+        "SQLITE_ERROR",
+        "SQLITE_CANTOPEN",
+        "SQLITE_NOTADB",
+        "SQLITE_READONLY",
+    )
 
 
 def _sqlite_address(url: URL, base: Path) -> URL:
