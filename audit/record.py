@@ -4,14 +4,15 @@
    does not apply is null, so every leaf has the same members.
 2. `released` = SHA-256(salt ‖ 0x01 ‖ each released string in answer order, each after its length in 4 bytes,
    big-endian). With no strings it is the digest of the salt and 0x01 alone.
-3. The opening holds holder, clerk, terminal, case and record ids (at most 100), and the salt.
+3. The opening holds holder, clerk, terminal, case and record ids (at most 100), the facts that the applicant declared
+   (`facts`, only where there are some), and the salt.
    `commit` = SHA-256(salt ‖ 0x00 ‖ canonical opening without salt).
 4. Both are salted with 128 bits or more, so that a leaf says nothing about a person once its opening is erased.
 5. Digests are written `sha-256:hex`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import chain
 
@@ -60,6 +61,7 @@ class AccessFacts:
     terminal: str | None
     case: str | None
     records: Sequence[str]
+    declared: Mapping[str, bool] = field(default_factory=dict)
 
 
 def record(facts: AccessFacts, released: Sequence[bytes], salt: bytes) -> tuple[bytes, bytes]:
@@ -69,7 +71,7 @@ def record(facts: AccessFacts, released: Sequence[bytes], salt: bytes) -> tuple[
     """
     if len(salt) < MIN_SALT:
         raise ValueError("a salt has at least 128 bits")
-    opening = opening_text(facts.holder, facts.clerk, facts.terminal, facts.case, facts.records)
+    opening = opening_text(facts.holder, facts.clerk, facts.terminal, facts.case, facts.records, facts.declared)
     leaf = canonical(_members(facts, commit_digest(salt, opening), released_digest(salt, released)))
     if len(leaf) > MAX_LEAF or len(facts.records) > MAX_RECORDS:
         raise Fault("record_too_large")
@@ -77,10 +79,16 @@ def record(facts: AccessFacts, released: Sequence[bytes], salt: bytes) -> tuple[
 
 
 def opening_text(
-    holder: Mapping[str, str] | None, clerk: str | None, terminal: str | None, case: str | None, records: Sequence[str]
+    holder: Mapping[str, str] | None,
+    clerk: str | None,
+    terminal: str | None,
+    case: str | None,
+    records: Sequence[str],
+    declared: Mapping[str, bool] | None = None,
 ) -> bytes:
     """The canonical opening without salt (rule 3): what `commit` is over."""
-    return canonical({"case": case, "clerk": clerk, "holder": holder, "records": records, "terminal": terminal})
+    members = {"case": case, "clerk": clerk, "holder": holder, "records": records, "terminal": terminal}
+    return canonical({**members, "facts": declared} if declared else members)
 
 
 def released_digest(salt: bytes, released: Sequence[bytes]) -> str:

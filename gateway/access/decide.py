@@ -7,7 +7,8 @@ In this order; the first rule that does not hold decides:
    exist: both are one code.
 3. Of these grants, one covers the channel; of those, one has not run out; of those, one has not used up its day.
    The channel is the one that the request names; it may be left out where these grants have only one.
-4. The item lists a proof of the evidence type, and the registry has the type.
+4. Facts that are declared are the item's; a bundle declares all of them. The item lists a proof of the evidence type
+   that applies under them, and the registry has the type.
 5. The fields asked for are fields of these proofs; asking for none means all of them. `Listing.allowed` says
    which fields each version of the type may show: a proof that pins a version opens no other one.
 6. A question about a holder uses a scheme of the type; a question by key field, one of the type's key fields.
@@ -30,7 +31,7 @@ from contracts.disclosures import HOLDERS
 from contracts.evidence_types import EvidenceType, vct_of
 from contracts.registry.model import App, Grant
 from contracts.registry.snapshot import CLOSED, Snapshot
-from contracts.service_items import Proof, ServiceItem
+from contracts.service_items import Facts, Proof, ServiceItem
 from gateway.access.question import BundleQuestion, ByHolder, ByKey, Purpose, Question
 from gateway.tokens.values import Caller
 
@@ -41,6 +42,8 @@ CLERK_ASSURANCE: Final = "claimed"
 CASE_CHECK: Final = "format_only"
 
 ALL_HOLDERS, ASKED_HOLDER, NO_HOLDER = "all", "asked", "none"
+
+Declared = tuple[tuple[str, bool], ...]  # facts, sorted: what can be a key
 
 # Granted questions of one app on one day, by (service item, channel).
 Usage = Mapping[tuple[str, str], int]
@@ -100,12 +103,14 @@ class Granted(NamedTuple):
 
 
 class BundleGranted(NamedTuple):
-    """A bundle: each proof of the item, in the item's order, with what it grants or why it cannot be asked for."""
+    """A bundle: each proof of the item, in the item's order, with what it grants or why it cannot be asked for; None:
+    the declared facts do not call for it."""
 
     item: ServiceItem
     channel: str
     holder: ByHolder
-    proofs: tuple[tuple[Proof, Granted | Refused], ...]
+    facts: Facts
+    proofs: tuple[tuple[Proof, Granted | Refused | None], ...]
 
 
 class Policy:
@@ -115,7 +120,7 @@ class Policy:
     def __init__(self, registry: Snapshot) -> None:
         self.registry = registry
         self._admissions: dict[tuple[str, str, str | None], Admission] = {}
-        self._listings: dict[tuple[str, str, tuple[str, ...] | None], Listing] = {}
+        self._listings: dict[tuple[str, str, tuple[str, ...] | None, Declared], Listing] = {}
 
     def admission(self, app_id: str, item_id: str, channel: str | None) -> Admission | Refused:
         """Rule 2 and the channel of rule 3."""
@@ -127,14 +132,17 @@ class Policy:
             found = _remember(self._admissions, (app_id, item_id, channel), worked_out)
         return found
 
-    def listing(self, item: ServiceItem, type_id: str, fields: tuple[str, ...] | None) -> Listing | Refused:
+    def listing(
+        self, item: ServiceItem, type_id: str, fields: tuple[str, ...] | None, facts: Declared = ()
+    ) -> Listing | Refused:
         """Rules 4 and 5."""
-        found = self._listings.get((item.id, type_id, fields))
+        key = (item.id, type_id, fields, facts)
+        found = self._listings.get(key)
         if found is None:
-            worked_out = _listing(self.registry, item, type_id, fields)
+            worked_out = _listing(self.registry, item, type_id, fields, dict(facts))
             if isinstance(worked_out, Refused):
                 return worked_out
-            found = _remember(self._listings, (item.id, type_id, fields), worked_out)
+            found = _remember(self._listings, key, worked_out)
         return found
 
 
@@ -143,7 +151,7 @@ def decide(caller: Caller, question: Question, policy: Policy, usage: Usage, now
     admitted = admit(caller, question.purpose, policy, usage, now)
     if isinstance(admitted, Refused):
         return admitted
-    listing = policy.listing(admitted.item, question.evidence_type, question.fields)
+    listing = policy.listing(admitted.item, question.evidence_type, question.fields, question.purpose.facts)
     if isinstance(listing, Refused):
         return listing
     by = _by(question.by, listing.type)
@@ -162,12 +170,28 @@ def decide_bundle(
     admitted = admit(caller, question.purpose, policy, usage, now)
     if isinstance(admitted, Refused):
         return admitted
-    registry = policy.registry
-    proofs = tuple((proof, _proof(admitted, proof, question.holder, registry)) for proof in admitted.item.proofs)
+    facts = dict(question.purpose.facts)
+    undeclared = _unknown_fact(admitted.item, facts) or _missing_fact(admitted.item, facts)
+    if undeclared is not None:
+        return undeclared
+    proofs = tuple(
+        (proof, _proof(admitted, proof, question.holder, policy.registry) if proof.applies(facts) else None)
+        for proof in admitted.item.proofs
+    )
     holder = next((outcome.by for _, outcome in proofs if isinstance(outcome, Granted)), None)
     if isinstance(holder, ByHolder):
-        return BundleGranted(admitted.item, admitted.channel, holder, proofs)
-    return next(outcome for _, outcome in proofs if isinstance(outcome, Refused))
+        return BundleGranted(admitted.item, admitted.channel, holder, facts, proofs)
+    return next((outcome for _, outcome in proofs if isinstance(outcome, Refused)), Refused("type_not_listed"))
+
+
+def _unknown_fact(item: ServiceItem, facts: Facts) -> Refused | None:
+    unknown = next((name for name in facts if name not in item.fact_ids), None)
+    return None if unknown is None else Refused("fact_unknown", "/facts")  # a client's own word is not repeated
+
+
+def _missing_fact(item: ServiceItem, facts: Facts) -> Refused | None:
+    missing = next((fact.id for fact in item.facts if fact.id not in facts), None)
+    return None if missing is None else Refused("fact_missing", f"/facts/{missing}")
 
 
 def admit(caller: Caller, purpose: Purpose, policy: Policy, usage: Usage, now: int) -> Admission | Refused:
@@ -205,11 +229,20 @@ def _only_channel(grants: Iterable[Grant]) -> str | None:
     return channels.pop() if len(channels) == 1 else None
 
 
-def _listing(registry: Snapshot, item: ServiceItem, type_id: str, asked: tuple[str, ...] | None) -> Listing | Refused:
-    proofs = item.proofs_of(type_id)
+def _listing(
+    registry: Snapshot, item: ServiceItem, type_id: str, asked: tuple[str, ...] | None, facts: Facts
+) -> Listing | Refused:
+    unknown = _unknown_fact(item, facts)
+    if unknown is not None:
+        return unknown
+    listing_it = item.proofs_of(type_id)
+    proofs = tuple(proof for proof in listing_it if proof.applies(facts))
     evidence_type = registry.current_types.get(type_id)
-    if not proofs or evidence_type is None:
+    if evidence_type is None or not listing_it:
         return Refused("type_not_listed", "/evidence_type")
+    if not proofs:
+        missing = next((one.when[0] for one in listing_it if one.when and one.when[0] not in facts), None)
+        return Refused("fact_missing", f"/facts/{missing}") if missing else Refused("proof_not_needed", "/facts")
     listed = frozenset(chain.from_iterable(proof.fields for proof in proofs))
     for at, name in enumerate(asked or ()):
         if name not in listed:

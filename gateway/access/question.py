@@ -1,7 +1,8 @@
 """What an approval system asks, as frozen values. Pure.
 
 1. A question always names service item, case and clerk; the terminal where the clerk sits is optional. The channel
-   may be left out by an app that holds the item on one channel only.
+   may be left out by an app that holds the item on one channel only. Facts that the applicant declares are there where
+   proofs of the item depend on them.
 2. It asks about a holder, or by the value of one of the type's key fields.
 3. A bundle asks for every proof that the item needs, about one holder.
 
@@ -35,13 +36,15 @@ class ByKey(NamedTuple):
 
 
 class Purpose(NamedTuple):
-    """Why somebody asks: for which item, in which case, by which clerk (at which terminal, on which channel)."""
+    """Why somebody asks: for which item, in which case, by which clerk (at which terminal, on which channel), under
+    which declared `facts`, sorted."""
 
     item: str
     case: str
     clerk: str
     terminal: str | None = None
     channel: str | None = None
+    facts: tuple[tuple[str, bool], ...] = ()
 
 
 class Question(NamedTuple):
@@ -80,7 +83,8 @@ def read_bundle(body: Mapping[str, Json]) -> BundleQuestion:
 
 
 def read_purpose(body: Mapping[str, Json]) -> Purpose:
-    return Purpose(body["service_item"], body["case"], body["clerk"], body.get("terminal"), body.get("channel"))
+    facts = tuple(sorted(body["facts"].items())) if "facts" in body else ()
+    return Purpose(body["service_item"], body["case"], body["clerk"], body.get("terminal"), body.get("channel"), facts)
 
 
 def _holder(holder: Mapping[str, Json]) -> ByHolder:

@@ -2,6 +2,7 @@
 
 1. Each proof of the item is answered by the first result that applies:
 
+   - `not_required`: it depends on a fact that the applicant did not declare so
    - `paper_required`: nobody supplies this type here, or it cannot be about such a holder
    - `found`: at least one record has content
    - `refused`: there is a record, but its newest state was refused
@@ -37,7 +38,8 @@ from gateway.lookup.records import REFUSED, Rendered
 from gateway.store.rows import StoredRecord
 
 FOUND, NOT_FOUND, PENDING, STALE, PAPER_REQUIRED = "found", "not_found", "pending", "stale", "paper_required"
-RESULTS = (FOUND, NOT_FOUND, REFUSED, PENDING, STALE, PAPER_REQUIRED)
+NOT_REQUIRED: Final = "not_required"
+RESULTS = (FOUND, NOT_FOUND, REFUSED, PENDING, STALE, PAPER_REQUIRED, NOT_REQUIRED)
 VALID: Final = "valid"
 
 SENTENCES: Mapping[str, Text] = {
@@ -57,6 +59,9 @@ SENTENCES: Mapping[str, Text] = {
         "{name}的数据只完整到{as_of}，未查到不等于没有，请稍后再查或提交{paper}。",
         "{name}: data is complete only up to {as_of}; not found does not mean none. Try later or ask for: {paper}.",
     ),
+    NOT_REQUIRED: Text(
+        "按申报情形，本事项不需要{paper}。", "Under what the applicant declared, this is not needed: {paper}."
+    ),
     PAPER_REQUIRED: Text("{name}不能在线调取，请提交{paper}。", "{name}: cannot be retrieved here. Ask for: {paper}."),
 }
 FOUND_NOT_VALID = Text(
@@ -72,10 +77,10 @@ _NEVER = Text("未知时间", "an unknown time")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One proof: the decision on it, its feed, and what was found."""
+    """One proof: the decision on it, its feed, and what was found. Outcome None: not called for."""
 
     proof: Proof
-    outcome: Granted | Refused
+    outcome: Granted | Refused | None
     feed: Feed
     rows: Sequence[StoredRecord] = ()
 
@@ -112,6 +117,8 @@ def compose_bundle(granted: BundleGranted, parts: Sequence[Part], frames: Frames
 
 def result_of(part: Part, rendered: Sequence[Rendered]) -> str:
     """Rule 1."""
+    if part.outcome is None:
+        return NOT_REQUIRED
     if isinstance(part.outcome, Refused) or part.feed.state == ABSENT:
         return PAPER_REQUIRED
     if rendered:
@@ -145,7 +152,7 @@ def usable(one: Rendered) -> bool:
 def complete(granted: BundleGranted, answered: Sequence[_Answered]) -> bool:
     """Rule 3."""
     satisfied = {one.part.proof.id for one in answered if any(map(usable, one.rendered))}
-    return all(any(proof.id in satisfied for proof in group) for group in granted.item.requirements())
+    return all(any(proof.id in satisfied for proof in group) for group in granted.item.requirements(granted.facts))
 
 
 def _answered(part: Part, frames: Frames, now: int) -> _Answered:

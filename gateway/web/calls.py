@@ -304,6 +304,7 @@ def access_facts(
         terminal=purpose.terminal if purpose is not None else None,
         case=purpose.case if purpose is not None else None,
         records=records,
+        declared=dict(purpose.facts) if purpose is not None else {},
     )
 
 

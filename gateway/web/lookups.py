@@ -71,8 +71,8 @@ class Lookups:
         except Fault as fault:
             return refused(call, problem_of(fault), asked)
 
-    def _part(self, call: Call, proof: Proof, outcome: Granted | Refused) -> Part:
-        if isinstance(outcome, Refused):
+    def _part(self, call: Call, proof: Proof, outcome: Granted | Refused | None) -> Part:
+        if not isinstance(outcome, Granted):
             return Part(proof, outcome, feed_of(()))
         return Part(proof, outcome, *self._evidence.find(outcome, call.registry, call.now))
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from contracts.errors import FAULTS
 from contracts.identifiers import HOLDER_SCHEMES
 from contracts.life_cycle import CURRENT, LAPSED, STATUSES, UPCOMING
+from contracts.service_items import MAX_FACTS
 from gateway.lookup.bundle import RESULTS
 from gateway.lookup.feeds import STATES
 from gateway.lookup.records import REFUSED
@@ -76,6 +77,13 @@ _PURPOSE: Mapping[str, Schema] = {
 _PURPOSE_MORE: Mapping[str, Schema] = {
     "terminal": _described(_NAME, "The workplace or device"),
     "channel": _described(_ID, "The channel; only needed by an app that holds the item on several"),
+    "facts": {
+        "type": "object",
+        "propertyNames": _FIELD,
+        "additionalProperties": {"type": "boolean"},
+        "maxProperties": MAX_FACTS,
+        "description": "What the applicant declares, by the ids of the item's `facts`",
+    },
 }
 
 LOOKUP_REQUEST = _closed(

@@ -98,7 +98,7 @@ def test_items_name_what_exists(item: ServiceItem) -> None:
 
 def test_one_of_two_identities_is_enough_for_a_vehicle() -> None:
     item = next(item for item in ITEMS if item.id == "cn.transfer-vehicle")
-    assert [[proof.id for proof in group] for group in item.requirements()] == [
+    assert [[proof.id for proof in group] for group in item.requirements({})] == [
         ["identity-person", "identity-organisation"],
         ["vehicle"],
         ["driving-licence"],

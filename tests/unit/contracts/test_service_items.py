@@ -52,6 +52,14 @@ def authored(change: Change = lambda *_: None) -> ServiceItem:
     return ServiceItem.from_author(table, "dog.toml")
 
 
+FACT = {"id": "barks", "names": {"zh-CN": "吠叫", "en": "It barks"}}
+
+
+def conditional(table: dict[str, Any], value: object) -> None:
+    table["facts"] = [FACT]
+    table["proofs"][0]["when"] = {"fact": "barks", "is": value}
+
+
 MISTAKES: tuple[tuple[Change, str, str], ...] = (
     (lambda t: t.update(fee=3), "dog.toml", "unknown key fee"),
     (lambda t: t.update(id="Keep Dog"), "dog.toml: id", "right form"),
@@ -73,6 +81,18 @@ MISTAKES: tuple[tuple[Change, str, str], ...] = (
     (lambda t: t["proofs"][0].update(mode="any"), "dog.toml: proofs.0.mode", "choices"),
     (lambda t: t["proofs"][0].update(group="place"), "dog.toml: proofs.0.group", "no group"),
     (lambda t: t["proofs"][1].pop("group"), "dog.toml: proofs.1.group", "missing"),
+    (lambda t: t.update(basic_code="1"), "dog.toml: basic_code", "right form"),
+    (lambda t: t.update(implementation_code="1" * 31), "dog.toml: implementation_code", "right form"),
+    (lambda t: t.update(handling=["soon"]), "dog.toml: handling", "unknown way"),
+    (lambda t: t.update(statutory_days=-1), "dog.toml: statutory_days", "working days"),
+    (lambda t: t.update(statutory_days=5, promised_days=6), "dog.toml: promised_days", "later"),
+    (lambda t: t.update(facts={}), "dog.toml: facts", "at most"),
+    (lambda t: t.update(facts=["x"]), "dog.toml: facts.0", "a table"),
+    (lambda t: t.update(facts=[FACT, FACT]), "dog.toml: facts", "barks is there twice"),
+    (lambda t: t.update(facts=[{**FACT, "id": "Barks"}]), "dog.toml: facts.0.id", "right form"),
+    (lambda t: t["proofs"][0].update(when={"fact": "barks", "is": True}), "dog.toml: proofs.0.when", "one of the"),
+    (lambda t: conditional(t, "yes"), "dog.toml: proofs.0.when", "one of the"),
+    (lambda t: conditional(t, None), "dog.toml: proofs.0.when", "one of the"),
 )
 
 
@@ -87,12 +107,32 @@ def test_what_an_author_wrote_is_there() -> None:
 
 
 def test_of_a_group_one_is_enough() -> None:
-    assert [[proof.id for proof in one] for one in authored().requirements()] == [["licence"], ["home", "yard"]]
+    assert [[proof.id for proof in one] for one in authored().requirements({})] == [["licence"], ["home", "yard"]]
+
+
+def test_a_proof_may_depend_on_a_declared_fact() -> None:
+    item = authored(lambda table: conditional(table, False))
+    assert [proof.id for proof in item.requirements({"barks": False})[0]] == ["licence"]
+    for facts in ({"barks": True}, {}):
+        assert [[proof.id for proof in one] for one in item.requirements(facts)] == [["home", "yard"]]
+
+
+def test_an_item_may_say_how_it_is_handled() -> None:
+    more = {
+        "basic_code": "000101001000",
+        "implementation_code": "91350100M000100Y434000101001000",
+        "handling": ["online", "one_visit"],
+        "statutory_days": 20,
+        "promised_days": 0,
+    }
+    item = authored(lambda table: (table.update(more), conditional(table, True)))
+    assert item.to_json().items() >= more.items()
+    assert ServiceItem.from_json(json.loads(canonical(item.to_json()))) == item
 
 
 def test_a_group_named_like_a_proof_is_not_that_proof() -> None:
     item = authored(lambda table: table["proofs"][2].update(group="licence"))
-    assert [[proof.id for proof in one] for one in item.requirements()] == [["licence"], ["home"], ["yard"]]
+    assert [[proof.id for proof in one] for one in item.requirements({})] == [["licence"], ["home"], ["yard"]]
 
 
 @pytest.mark.parametrize(("change", "where", "word"), MISTAKES)

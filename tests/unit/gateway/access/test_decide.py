@@ -7,6 +7,8 @@ import pytest
 
 from contracts import catalogue
 from contracts.errors import ERRORS
+from contracts.service_items import Fact
+from contracts.text import Text
 from gateway.access.decide import (
     ALL_HOLDERS,
     ASKED_HOLDER,
@@ -177,3 +179,49 @@ def test_the_catalogue_shows_what_is_granted_now() -> None:
     window = POLICY.registry.apps["window"]
     assert [item.id for item in visible_items(window, POLICY.registry, NOW)] == [ITEM]
     assert visible_items(window, POLICY.registry, UNTIL) == ()
+
+
+def conditional() -> Policy:
+    """The item with a proof of identity that depends on a declared fact."""
+    item = POLICY.registry.items[ITEM]
+    first = replace(item.proofs[0], when=("by_agent", True))
+    fact = Fact("by_agent", Text("代办", "By an agent"))
+    changed = replace(item, facts=(fact,), proofs=(first, *item.proofs[1:]))
+    others = tuple(one for one in POLICY.registry.contents.service_items if one.id != ITEM)
+    return Policy(world.registry(service_items=(changed, *others)))
+
+
+@pytest.mark.parametrize(
+    ("facts", "refused"),
+    [
+        ((("by_agent", True),), None),
+        ((("by_agent", False),), Refused("proof_not_needed", "/facts")),
+        ((), Refused("fact_missing", "/facts/by_agent")),
+        ((("stranger", True),), Refused("fact_unknown", "/facts")),
+    ],
+)
+def test_a_conditional_proof_opens_its_type_only_where_its_fact_is_declared(
+    facts: tuple[tuple[str, bool], ...], refused: Refused | None
+) -> None:
+    asked = world.question(purpose=world.purpose()._replace(facts=facts))
+    outcome = decide(world.caller(), asked, conditional(), {}, NOW)
+    assert isinstance(outcome, Granted) if refused is None else outcome == refused
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [((), "fact_missing"), ((("by_agent", True), ("stranger", True)), "fact_unknown")],
+)
+def test_a_bundle_declares_the_facts_of_its_item(facts: tuple[tuple[str, bool], ...], code: str) -> None:
+    asked = world.bundle(purpose=world.purpose()._replace(facts=facts))
+    outcome = decide_bundle(world.caller(), asked, conditional(), {}, NOW)
+    assert isinstance(outcome, Refused)
+    assert outcome.code == code
+
+
+def test_a_bundle_does_not_ask_for_what_the_facts_do_not_call_for() -> None:
+    asked = world.bundle(purpose=world.purpose()._replace(facts=(("by_agent", False),)))
+    outcome = decide_bundle(world.caller(), asked, conditional(), {}, NOW)
+    assert isinstance(outcome, BundleGranted)
+    assert outcome.proofs[0][1] is None
+    assert isinstance(outcome.proofs[2][1], Granted)

@@ -1,12 +1,14 @@
 """Whole answers: order, number, what the access record is told."""
 
+from dataclasses import replace
+
 import orjson
 import pytest
 
 from contracts.errors import Fault
 from gateway.access.question import ByHolder
 from gateway.lookup.answer import MAX_FRAMES, Frames, compose
-from tests.unit.gateway.lookup.world import BY_VCT, IDENTITY, NOW, example, feed, granted, stored
+from tests.unit.gateway.lookup.world import BY_VCT, IDENTITY, NOW, TYPES, example, feed, granted, stored
 
 PERSON = example(IDENTITY)["holders"][0]
 ONE = granted(IDENTITY, frozenset(("name", "sex")), ByHolder(PERSON["scheme"], PERSON["id"]))
@@ -43,3 +45,17 @@ def test_frames_are_made_once_and_not_without_end() -> None:
     for number in range(MAX_FRAMES + 1):
         frames.of(granted(IDENTITY, frozenset((f"field{number}",)), ONE.by), vct)
     assert len(frames._frames) <= MAX_FRAMES
+
+
+CHAIN: dict[str, dict[str, list[str]]] = {"a": {}, "b": {"supersedes": ["a"]}, "c": {"supersedes": ["b"]}}
+
+
+def test_what_another_record_supersedes_is_left_out_and_counted() -> None:
+    chained = replace(TYPES[IDENTITY], supersession=True)
+    one = granted(IDENTITY, frozenset(("name",)), ByHolder("cn.ric", "11010519491231002X"), chained)
+    rows = [stored(IDENTITY, example(IDENTITY, **more), name) for name, more in CHAIN.items()]
+    for history, records, superseded in ((False, ("c",), 2), (True, ("a", "b", "c"), 0)):
+        answer = compose(one._replace(history=history), rows, feed(IDENTITY), Frames(BY_VCT), NOW)
+        assert answer.records == records
+        assert orjson.loads(b"{%b}" % answer.members)["superseded"] == superseded
+        assert len(answer.released) == len(records)

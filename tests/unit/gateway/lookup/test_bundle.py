@@ -33,7 +33,7 @@ def found(proof: Proof, record: str = "r-1", **changes: Any) -> StoredRecord:
 
 def compose(parts: list[Part]) -> tuple[Answer, dict[str, Any]]:
     item = replace(RESTAURANT, proofs=tuple(one.proof for one in parts))
-    bundle = BundleGranted(item, "window", HOLDER, tuple((one.proof, one.outcome) for one in parts))
+    bundle = BundleGranted(item, "window", HOLDER, {}, tuple((one.proof, one.outcome) for one in parts))
     answer = compose_bundle(bundle, parts, Frames(BY_VCT), NOW)
     form: dict[str, Any] = orjson.loads(b"{%b}" % answer.members)
     return answer, form
@@ -52,6 +52,7 @@ CASES: list[tuple[str, Part, str]] = [
     ("nothing, stopped", part(PROOF, [], STOPPED), "stale"),
     ("nothing, catching up", part(PROOF, [], CATCHING_UP), "pending"),
     ("no such holder", NO_SCHEME, "paper_required"),
+    ("its fact was not declared so", Part(PROOF, None, feed_of(())), "not_required"),
     ("nobody supplies it", replace(part(PROOF, []), feed=feed_of(())), "paper_required"),
 ]
 
@@ -65,6 +66,22 @@ def test_the_result_of_a_proof(why: str, one: Part, result: str) -> None:
         assert proof["sentence"][language]
         assert "{" not in proof["sentence"][language]
     assert form["complete"] == (result == "found")
+
+
+def test_a_valid_record_out_of_its_validity_proves_nothing() -> None:
+    lapsed = found(PROOF, validity={"from": "2016-05-20", "until": "2025-06-14"})
+    _, form = compose([part(PROOF, [lapsed])])
+    assert form["proofs"][0]["result"] == "found"
+    assert form["proofs"][0]["evidence"][0]["validity_state"] == "lapsed"
+    assert "今日不在其有效期内" in form["proofs"][0]["sentence"]["zh-CN"]
+    assert form["complete"] is False
+
+
+def test_a_proof_that_is_not_called_for_is_no_requirement() -> None:
+    depending = replace(PROOF, id="second", when=("rented", True))
+    _, form = compose([part(PROOF, [found(PROOF)]), Part(depending, None, feed_of(()))])
+    assert [one["result"] for one in form["proofs"]] == ["found", "not_required"]
+    assert form["complete"] is True
 
 
 def test_every_result_has_a_sentence_and_a_case() -> None:
