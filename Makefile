@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint unit bench bench-long lock clean
+.PHONY: help setup setup-dev demo test test-long lint unit bench bench-long lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ demo: setup ## the main job, end to end, on this machine; serves until Ctrl-C
 
 test: setup-dev lint ## everything
 	$(BIN)/python -m pytest
+
+test-long: setup-dev ## the whole matrix of faults on real Kafka, about 25 minutes
+	$(BIN)/python -m pytest tests/e2e/faults --long
 
 lint: .venv/.dev ## ruff, its formatter, mypy --strict, import rules
 	$(BIN)/ruff check .

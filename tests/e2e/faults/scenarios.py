@@ -1,0 +1,106 @@
+"""The table of faults. A new one is a function of a city and a row here.
+
+`fault(city, times)` injects `times` faults while everybody works, leaves nothing broken behind, and returns how many
+it injected. Afterwards the city settles and the checker compares. `short` is how many of them the short run has
+(0: the long run only), `nodes` how many brokers the city has. Random instants are drawn from `city.chance`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tests.e2e.faults.city import ADAPTERS, SERVES, City
+
+FREEZE_S = 20.0
+UNDER_WAY_S = 3.0  # of work before and after a fault that takes its time
+
+Fault = Callable[[City, int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One row. `times`: faults in the long run. `may_end`: processes that may end by themselves in it."""
+
+    name: str
+    fault: Fault
+    times: int
+    short: int = 0
+    nodes: int = 1
+    may_end: frozenset[str] = frozenset()
+
+    def times_in(self, long: bool) -> int:
+        return self.times if long else self.short
+
+
+def _kill_each(names: Iterable[str]) -> Fault:
+    """kill -9 at random instants, each of `names` in turn."""
+    chosen = tuple(names)
+
+    def fault(city: City, times: int) -> int:
+        for number in range(times):
+            city.kill_at_random(chosen[number % len(chosen)])
+        return times
+
+    return fault
+
+
+def _kill_any(city: City, times: int) -> int:
+    """kill -9 of whatever the dice say."""
+    names = sorted(city.processes)
+    for _ in range(times):
+        city.kill_at_random(city.chance.choice(names))
+    return times
+
+
+def _nothing(city: City, times: int) -> int:
+    """An hour without faults, in short: what the checker says when nothing is wrong."""
+    city.wait(UNDER_WAY_S)
+    return 0
+
+
+def _restart_broker(city: City, times: int) -> int:
+    for _ in range(times):
+        city.wait(city.chance.uniform(0.5, UNDER_WAY_S))
+        city.broker.stop()
+        city.start_brokers()
+    return times
+
+
+def _kill_broker(city: City, times: int) -> int:
+    for _ in range(times):
+        city.wait(city.chance.uniform(0.5, UNDER_WAY_S))
+        city.kill_broker()
+        city.start_brokers()
+    return times
+
+
+def _freeze_broker(city: City, times: int) -> int:
+    for _ in range(times):
+        city.wait(city.chance.uniform(0.5, UNDER_WAY_S))
+        city.freeze_broker(FREEZE_S)
+    return times
+
+
+def _lose_one_of_three(city: City, times: int) -> int:
+    """Each broker in turn is killed; the city settles without it, before it comes back."""
+    for number in range(times):
+        city.wait(city.chance.uniform(0.5, UNDER_WAY_S))
+        city.kill_broker(number % 3)
+        city.wait(UNDER_WAY_S)
+        city.settle()
+        city.go_on()
+        city.start_brokers()
+    return times
+
+
+SCENARIOS = (
+    Scenario("nothing", _nothing, times=1),
+    Scenario("kill -9 adapters", _kill_each(ADAPTERS), times=24, short=3),
+    Scenario("kill -9 ingest", _kill_each(["ingest"]), times=24, short=3),
+    Scenario("kill -9 serve", _kill_each(SERVES), times=24, short=4),
+    Scenario("kill -9 anything", _kill_any, times=24),
+    Scenario("broker restart", _restart_broker, times=3),
+    Scenario("broker kill -9", _kill_broker, times=3, short=1),
+    Scenario("broker frozen 20 s", _freeze_broker, times=2),
+    Scenario("one of three brokers lost", _lose_one_of_three, times=3, nodes=3),
+    Scenario("three brokers, kill -9 anything", _kill_any, times=8, nodes=3),
+)
