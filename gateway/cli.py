@@ -120,8 +120,8 @@ def serve(config: Config = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def up(config: Config = DEFAULT_CONFIG) -> None:
-    """Run ingest and serve together on this machine. 在本机同时运行入库与服务。"""
-    from gateway.roles import up as run_roles
+    """Run ingest and serve together on this machine, and keep them running. 在本机同时运行入库与服务。"""
+    from gateway.up import up as run_roles
 
     run_roles(config)
 

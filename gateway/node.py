@@ -6,15 +6,18 @@
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from contracts.algorithms import SigningKey
 from contracts.edge import keys
 from contracts.edge.clock import now_ms
-from contracts.edge.transport import TopicUnknown, Transport, open_transport
+from contracts.edge.transport import LogUnavailable, TopicUnknown, Transport, open_transport
 from contracts.errors import Fault, UserError
 from contracts.hpke import DEFAULT_KEM, UnwrapKey
 from contracts.registry import Zone
@@ -25,10 +28,13 @@ from gateway.registry_source import RegistrySource
 from gateway.store.stores import Stores
 
 _FIRST_REGISTRY_SECONDS = 30.0
+_TELL_AFTER_SECONDS = 3.0
+_PAUSE_SECONDS = 1.0
 _PUBLISH = Text(
     "请核对 [registry] 与 [log];首次安装先运行 oncegate topics apply --registry 目录,再运行 oncegate control publish。",
     "Check [registry] and [log]; a first time: oncegate topics apply --registry DIR, then oncegate control publish.",
 )
+_log = structlog.get_logger("oncegate")
 _ALL_ZONE_KEYS = Text(
     "请在 zone 中列出该区域全部私钥(在用与停用)。", "List all private keys of that zone in it, active and retired."
 )
@@ -85,20 +91,49 @@ class Node:
 
 
 @contextmanager
-def opened(config_path: Path) -> Iterator[Node]:
-    """The node of a configuration file, with a registry in force; raises `UserError`."""
+def opened(config_path: Path, patient: bool = False) -> Iterator[Node]:
+    """The node of a configuration file, with a registry in force; raises `UserError`, and `LogUnavailable`.
+
+    `patient`: waits for the log as long as it takes; machines that come up together after a power cut need no order.
+    """
     config = load(config_path)
     transport = open_transport(config.log)
     config.file.done()
     root = keys.load_public_key(config.root_key, config.root_alg)
     source = RegistrySource(transport, root, config.data_dir, now_ms)
     try:
+        if patient:
+            _wait_for_log(source)
         _first_registry(source, str(config_path))
         node = Node(config, transport, source)
         node.zone()
         yield node
     finally:
         source.close()
+
+
+def _wait_for_log(source: RegistrySource) -> None:
+    """Until the log answers, said in time and again and again. What a person must mend is raised by who reads next."""
+    slow = threading.Timer(_TELL_AFTER_SECONDS, lambda: _log.warning("waiting_for_message_log"))
+    slow.daemon = True
+    slow.start()
+    try:
+        while not _log_answers(source):
+            time.sleep(_PAUSE_SECONDS)
+    finally:
+        slow.cancel()
+
+
+def _log_answers(source: RegistrySource) -> bool:
+    try:
+        source.refresh(0.0)
+    except LogUnavailable as error:
+        source.close()
+        _log.warning("waiting_for_message_log", reason=str(error))
+        return False
+    except TopicUnknown:
+        pass
+    return True
 
 
 def _first_registry(source: RegistrySource, where: str) -> None:

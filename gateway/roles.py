@@ -3,24 +3,19 @@
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
 
 from contracts.edge.clock import now_ms
-from contracts.errors import UserError
-from contracts.text import Text
-from gateway.config import load
 from gateway.ingest.run import IngestParts, run_ingest
 from gateway.node import Node, following, opened
 
 _log = structlog.get_logger("oncegate")
-_GRACE_SECONDS = 15.0
 
 
 def configure_logging(level: int = logging.INFO) -> None:
@@ -65,7 +60,7 @@ def stop_signals() -> Iterator[threading.Event]:
 def ingest(config_path: Path) -> None:
     """Verify, validate and store what departments publish, until a stop signal."""
     configure_logging()
-    with opened(config_path) as node, stop_signals() as stop, following(node):
+    with opened(config_path, patient=True) as node, stop_signals() as stop, following(node):
         while not stop.is_set():
             _ingest_current(node, stop)
 
@@ -91,39 +86,3 @@ def ingest_parts(node: Node, store: Path | None = None) -> IngestParts:
         registry=node.registry.current,
         clock=now_ms,
     )
-
-
-def up(config_path: Path, roles: Sequence[str] = ("ingest", "serve")) -> None:
-    """All roles on this machine, each a process of its own; when one ends, all do. Raises `UserError`."""
-    load(config_path)  # a mistake in it is told once, not by every process
-    with stop_signals() as stop:
-        running = {role: _start(role, config_path) for role in roles}
-        ended = _first_ended(running, stop)
-        for process in running.values():
-            process.terminate()
-        for process in running.values():
-            _reap(process)
-    if ended is not None:
-        what = Text(f"进程 {ended} 意外退出,已停止全部进程", f"The process {ended} ended; all were stopped")
-        raise UserError(what, str(config_path), Text("原因见上方日志。", "The log above says why."))
-
-
-def _start(role: str, config_path: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "gateway.cli", role, "--config", str(config_path)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-
-
-def _first_ended(running: dict[str, subprocess.Popen[bytes]], stop: threading.Event) -> str | None:
-    while not stop.wait(0.2):
-        for role, process in running.items():
-            if process.poll() is not None:
-                return role
-    return None
-
-
-def _reap(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(_GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

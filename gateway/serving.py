@@ -43,7 +43,7 @@ _log = structlog.get_logger("oncegate.serve")
 def serve(config_path: Path) -> None:
     """Serve until a stop signal, or until the audit log fails; then the process ends with EXIT_AUDIT_DEAD."""
     configure_logging()
-    with opened(config_path) as node, stop_signals() as stop:
+    with opened(config_path, patient=True) as node, stop_signals() as stop:
         serving = _serve_config(node, config_path)
         log = _open_log(node, serving)
         try:
