@@ -10,11 +10,13 @@ from dataclasses import replace
 from functools import partial
 
 from contracts.edge.output import emit_json
+from gateway.roles import configure_logging
 from tests.bench import audit, demo, ingest, lookups
 from tests.bench.result import YARDSTICK_RATE, Result, verifications_per_second
 
 SHORT: Mapping[str, Callable[[], Result]] = {
     "ingest": ingest.ingest_ratio,
+    "ingest_kafka": ingest.kafka_ratio,
     "lookups_mtls": partial(lookups.lookup_ratio, "mtls"),
     "lookups_dpop": partial(lookups.lookup_ratio, "dpop"),
     "durable_appends": audit.durable_appends,
@@ -37,6 +39,7 @@ def main() -> int:
     parser.add_argument("--long", action="store_true", help="the long runs, too")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a promise is not kept")
     options = parser.parse_args()
+    configure_logging()
     yardstick = verifications_per_second()
     found: list[Result] = []
     if not options.json:

@@ -1,8 +1,12 @@
 """Ingest per core: open, verify, validate with identifier formats, seal, store; the real log and store on disk.
 
-One thread on one core takes `MESSAGES` new business licences (12 fields, 2 holders each) from the embedded log. The
-yardstick, bare ES256 verifications, is measured on the same core in turns with it, so that a busy machine slows both.
-Both are rates per second of processor time; the rate by the clock, which waits for the disk too, stands beside it.
+One thread on one core takes new business licences (12 fields, 2 holders each; `tests.bench.corpus`) into an empty
+store. All rates are per second of processor time, whatever thread spends it; the rate by the clock, which waits for
+the disk too, stands beside it.
+
+`ingest_ratio`: from the embedded log. The yardstick, bare ES256 verifications, is measured on the same core in turns
+with it, so that a busy machine slows both. `kafka_ratio`: the same messages from a real broker, in turns with the
+embedded log; the broker has the rest of the machine.
 """
 
 import os
@@ -11,25 +15,29 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
-from contracts.edge.transport.embedded import EmbeddedTransport, embedded
-from contracts.identifiers import credit_check_character, resident_check_digit
+from contracts.edge.config import parse_toml
+from contracts.edge.transport import Transport, open_transport
 from gateway.ingest.run import Ingest, IngestParts
 from gateway.topics import create_missing
+from tests.bench.corpus import corpus, corpus_values
 from tests.bench.result import Result
+from tests.e2e.kafka.broker import running
 from tests.unit.gateway.ingest import world
 
 MESSAGES = 20_000
 TURNS = 10
 PROMISED = 0.35
+KAFKA_TURNS = 5
+PROMISED_KAFKA = 0.9
 
 
 def ingest_ratio(messages: int = MESSAGES) -> Result:
     """Messages into the store, and bare verifications, per second of one core in the same run."""
+    log = corpus(messages)
     with one_core(), tempfile.TemporaryDirectory(prefix="oncegate-bench-") as directory:
-        parts = _parts(Path(directory))
-        _publish(parts.transport, messages)
-        ingest = Ingest(parts)
+        ingest = Ingest(parts_of(log, Path(directory) / "store.db"))
         ingest.follow_registry()
         spent, waited, verified, verifying, taken = 0.0, 0.0, 0, 0.0, 0
         for turn in range(1, TURNS + 1):
@@ -40,17 +48,64 @@ def ingest_ratio(messages: int = MESSAGES) -> Result:
             count, seconds = _yardstick(0.2)
             verified, verifying = verified + count, verifying + seconds
         ingest.close()
-    if ingest.counts.accepted != messages:
-        raise RuntimeError(f"{messages - ingest.counts.accepted} messages were not accepted: no figure")
+    _require(ingest, messages)
     facts = {"messages": float(messages), "by_the_clock_per_s": messages / waited}
     return Result(
         "ingest", messages / spent, verified / verifying, PROMISED, "messages per second of a core", facts=facts
     )
 
 
+def kafka_ratio(messages: int = MESSAGES, turns: int = KAFKA_TURNS) -> Result:
+    """Messages into the store per second of one core: from Kafka, and from the embedded log."""
+    embedded = corpus(messages)
+    with tempfile.TemporaryDirectory(prefix="oncegate-bench-") as directory, running(Path(directory) / "kafka") as one:
+        kafka = open_transport(parse_toml(one.section("bench."), Path("bench.toml")))
+        _copy(messages, kafka)
+        with one_core():
+            whole_pass(embedded, messages)  # the first one warms up what both use
+            pairs = [(whole_pass(kafka, messages), whole_pass(embedded, messages)) for _ in range(turns)]
+    (ours, ours_clock), (limit, limit_clock) = (
+        [messages / median(passed[kind] for passed in passes) for kind in (0, 1)] for passes in zip(*pairs, strict=True)
+    )
+    facts: dict[str, float | str] = {
+        "messages": float(messages),
+        "by_the_clock_per_s": ours_clock,
+        "embedded_by_the_clock_per_s": limit_clock,
+        "ratio_by_the_clock": ours_clock / limit_clock,
+    }
+    return Result("ingest_kafka", ours, limit, PROMISED_KAFKA, "messages per second of a core", facts=facts)
+
+
+def whole_pass(log: Transport, messages: int) -> tuple[float, float]:
+    """All of the corpus into a new store: seconds of processor time, and by the clock."""
+    with tempfile.TemporaryDirectory(prefix="oncegate-bench-") as directory:
+        parts = parts_of(log, Path(directory) / "store.db")
+        start, began = time.process_time(), time.perf_counter()
+        ingest = Ingest(parts)
+        taken = 0
+        while taken <= messages:  # the statement is one more
+            taken += ingest.step(1.0)
+        ingest.close()
+        spent = time.process_time() - start, time.perf_counter() - began
+    _require(ingest, messages)
+    return spent
+
+
+def _copy(messages: int, log: Transport) -> None:
+    create_missing(log, world.registry())
+    with log.writer() as writer:
+        for entries in corpus_values(messages):
+            writer.write_many(world.STREAM.topic, entries)
+
+
+def _require(ingest: Ingest, messages: int) -> None:
+    if ingest.counts.accepted != messages:
+        raise RuntimeError(f"{messages - ingest.counts.accepted} messages were not accepted: no figure")
+
+
 @contextmanager
 def one_core() -> Iterator[None]:
-    """This thread on one core only."""
+    """This thread, and those that it begins, on one core only."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(before)})
     try:
@@ -71,14 +126,13 @@ def _yardstick(seconds: float) -> tuple[int, float]:
     return count, passed
 
 
-def _parts(directory: Path) -> IngestParts:
+def parts_of(log: Transport, store: Path) -> IngestParts:
+    """An ingest of the corpus' city."""
     registry = world.registry()
-    log = embedded(directory / "log")
-    create_missing(log, registry)
     return IngestParts(
         transport=log,
-        store=directory / "store.db",
-        store_kek=os.urandom(32),
+        store=store,
+        store_kek=KEK,
         zone=world.ZONE,
         zone_keys=(world.ZONE_KEY,),
         node_id="node-1",
@@ -88,32 +142,4 @@ def _parts(directory: Path) -> IngestParts:
     )
 
 
-def _publish(log: object, messages: int) -> None:
-    if not isinstance(log, EmbeddedTransport):
-        raise TypeError("this benchmark is about the embedded log")
-    with log.writer() as writer:
-        for first in range(1, messages + 1, 1000):
-            numbers = range(first, min(first + 1000, messages + 1))
-            writer.write_many(world.STREAM.topic, [_entry(number) for number in numbers])
-
-
-def _entry(number: int) -> tuple[bytes, bytes]:
-    record = f"rec-{number * 7919 % 1_000_003:07}"  # as random ids would come: in no order
-    data = world.message(record, 1, number, content=licence(number))
-    return record.encode(), world.enveloped(data, number)
-
-
-def licence(number: int) -> dict[str, object]:
-    """A whole business licence of its own holders."""
-    first17 = f"91110105MA{number:07}"
-    code = first17 + credit_check_character(first17)
-    person17 = f"1101051980{1 + number % 12:02}{1 + number % 28:02}{number % 1000:03}"
-    person = person17 + resident_check_digit(person17)
-    holders = [{"scheme": "cn.uscc", "id": code}, {"scheme": "cn.ric", "id": person}]
-    numbers = {"unified_social_credit_code": code, "legal_representative_id": person}
-    return world.document(number, holders=holders, registered_capital_yuan=number, **numbers)
-
-
-if __name__ == "__main__":
-    result = ingest_ratio()
-    print(f"{result.name}: {result.ours:.0f} / {result.limit:.0f} {result.unit} = {result.ratio:.2f}")
+KEK = bytes(32)

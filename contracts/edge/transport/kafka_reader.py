@@ -253,19 +253,19 @@ class KafkaReader(Closing):
             feeds = list(self._turn)
             self._turn.rotate(-1)
         for feed in feeds[:max_records]:
-            self._unpack(feed)  # of all before positions move: an error loses nothing
+            self._unpack(feed, -(-max_records // len(feeds)))  # all before positions move: an error loses nothing
         taken: list[Record] = []
         for index, feed in enumerate(feeds[:max_records]):
             share = -(-(max_records - len(taken)) // (len(feeds) - index))
             taken += self._share(feed, share)
         return taken
 
-    def _unpack(self, feed: Feed) -> None:
-        """See to it that the topic has records ready, if it has any at all."""
-        while feed.taken == len(feed.ready) and feed.fetched:
+    def _unpack(self, feed: Feed, count: int) -> None:
+        """See to it that the topic has `count` records ready, if it has as many."""
+        while len(feed.ready) - feed.taken < count and feed.fetched:
             fetched = feed.fetched[0]
             try:
-                feed.ready = unpack(feed.topic, fetched)
+                feed.ready = feed.ready[feed.taken :] + unpack(feed.topic, fetched)
             except errors.KafkaError as error:
                 self.add(feed.topic, feed.position, feed.identity)  # fetched anew: it may have been altered on its way
                 raise translated(error, feed.name) from None

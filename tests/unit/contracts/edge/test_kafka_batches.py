@@ -1,10 +1,12 @@
 """Record batches: what is in them comes out, what was altered does not, and the heads alone tell where to read on."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.errors import CorruptRecordError
-from kafka.record import MemoryRecordsBuilder
+from kafka.record import MemoryRecords, MemoryRecordsBuilder
 
 from contracts.edge.transport.kafka_batches import Fetched, heads, unpack
 
@@ -69,6 +71,50 @@ def test_what_was_written_is_read(batches: list[list[Entry]], hole: int, codec: 
     records = unpack("t", Fetched(7, data, (), end))
     assert [(record.offset, record.key, record.value) for record in records] == written
     assert {record.headers for record in records} == {(("h", b"1"),)}
+
+
+@given(
+    entries=st.lists(
+        st.tuples(
+            st.integers(0, 2**42),
+            st.none() | st.binary(max_size=200),
+            st.none() | st.binary(max_size=20_000),
+            st.lists(st.tuples(st.text(max_size=5), st.none() | st.binary(max_size=200)), max_size=70),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    appended=st.booleans(),
+)
+def test_plain_batches_say_what_kafka_python_says(entries: list[Any], appended: bool) -> None:
+    builder = MemoryRecordsBuilder(2, 0, 1 << 24)
+    for entry in entries:
+        builder.append(*entry)
+    builder.close()
+    data = bytearray(builder.buffer())
+    data[22] |= 8 * appended  # the broker's clock counts
+    fetched = Fetched(0, _with_crc(data), (), len(entries))
+    theirs: Any = MemoryRecords(fetched.data).next_batch()
+    expected = [
+        (
+            "t",
+            one.offset,
+            one.timestamp,
+            one.key or b"",
+            one.value,
+            tuple((name, at or b"") for name, at in one.headers),
+        )
+        for one in theirs
+    ]
+    assert unpack("t", fetched) == expected
+
+
+@pytest.mark.parametrize("place", [61, 65, 69, 75])
+def test_a_batch_of_records_that_do_not_fit_is_refused(place: int) -> None:
+    data = batch(0, [(b"key", b"value")])
+    data[place] += 2  # a length or a count, one more than there is
+    with pytest.raises(CorruptRecordError):
+        unpack("t", Fetched(0, _with_crc(data), (), 1))
 
 
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
