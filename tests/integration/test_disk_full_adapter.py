@@ -63,7 +63,7 @@ def assert_told(error: str, disk: SmallDisk) -> None:
     assert "Free some disk space" in line
 
 
-@pytest.mark.parametrize("leave", [0, 100_000, 1_500_000])
+@pytest.mark.parametrize("leave", [0, 1_500_000])
 def test_a_run_on_a_full_disk_publishes_nothing_and_the_next_one_everything(
     dept: Department, disk: SmallDisk, leave: int
 ) -> None:
