@@ -96,10 +96,25 @@ def apply(mapping: Prepared, row: Row, name_record: KeyName) -> Document | RowFa
     return fault_found or Document(row.file, row.line, record, body, source_time)
 
 
-def _record(mapping: Prepared, row: Row, name_record: KeyName) -> str | None:
+def key_values(texts: Sequence[str]) -> tuple[str, ...] | None:
+    """What a record is named by, from the texts of the key columns; None if they name none."""
     # In the normal form of identifiers, so that a small x or a full-width digit makes no other record.
-    values = tuple(normalise("", clean(row.cells.get(column, ""))) for column in mapping.key)
-    return name_record(values) if all(values) and _is_text(values) else None
+    values = tuple(normalise("", clean(text)) for text in texts)
+    return values if all(values) and _is_text(values) else None
+
+
+def holders_of(mapping: Prepared, row: Row, name_record: KeyName) -> tuple[str | None, frozenset[tuple[str, str]]]:
+    """The record that a row is about and its (scheme, normalised identifier), whatever else is wrong with the row.
+
+    Raises `ColumnFault` if a holder cannot be read.
+    """
+    pairs = (pair for rule in mapping.holders for pair in rule.read(row.cells))
+    return _record(mapping, row, name_record), frozenset((scheme, normalise(scheme, text)) for scheme, text in pairs)
+
+
+def _record(mapping: Prepared, row: Row, name_record: KeyName) -> str | None:
+    values = key_values([row.cells.get(column, "") for column in mapping.key])
+    return None if values is None else name_record(values)
 
 
 def _is_text(values: tuple[str, ...]) -> bool:

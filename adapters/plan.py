@@ -10,7 +10,7 @@
    (b) withdraws more than `limits.withdrawn` of them or (c) modifies more than `limits.modified`. Additions never
    count. With nothing live, as in a first run, only (a) applies: an empty first statement would withdraw everything
    that an earlier outbox published.
-6. Where a new epoch is to be restated, everything good is published again. What is not good and here is withdrawn,
+6. Where a new epoch is to be restated, every erasure and everything good is published again. What is not good and here is withdrawn,
    whatever became of its row and whether or not the source is complete: nobody has its content any more. The brake
    weighs that as any other withdrawal.
 7. An approval names the digest of exactly one plan; another plan brakes again.
@@ -50,12 +50,13 @@ class Limits:
 class Previous:
     """What was published: live records with their digests. `first`: no statement was made in this epoch yet.
 
-    `restates`: they are of the former epoch (rule 6).
+    `restates`: they are of the former epoch (rule 6). `erased`: what is said again in the new one.
     """
 
     live: Mapping[str, bytes]
     first: bool
     restates: bool = False
+    erased: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Plan:
     """What to publish. `faults` includes those found here; `kept` live records stay although their row was refused.
 
     `unreadable`: rows whose key could not be read; then `withheld` records that are gone stay as they are (rule 4).
-    `restated`: puts of a new epoch that say the same as before.
+    `restated`: puts of a new epoch that say the same as before; `erased` comes first in one.
     """
 
     puts: tuple[Candidate, ...]
@@ -76,11 +77,12 @@ class Plan:
     withheld: int = 0
     unreadable: int = 0
     restated: int = 0
+    erased: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
         """How many messages it publishes."""
-        return len(self.puts) + len(self.withdrawals)
+        return len(self.erased) + len(self.puts) + len(self.withdrawals)
 
     @property
     def digest(self) -> str:
@@ -118,7 +120,7 @@ def plan(
     """What to publish, or why a person must look first. `approved`: the digest of an approved plan."""
     good, refused = _without_duplicates(candidates, faults)
     if previous.restates:
-        made, complete = _restate(previous.live, good, refused), True
+        made, complete = replace(_restate(previous.live, good, refused), erased=previous.erased), True
     else:
         made = _compare(previous, good, refused, complete)
     why = tuple(_reasons(previous, made, bool(good), limits, complete))

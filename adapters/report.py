@@ -39,6 +39,7 @@ _WOULD = Text(
 )
 _FAULT = Text("  {file} 第 {line} 行 {column}:{reason}", "  {file}, row at line {line}, {column}: {reason}")
 _MORE = Text("  其余 {count} 行见 {path}", "  {count} more in {path}")
+_RESTATED = Text("  新纪元:其中 {count} 条与此前相同", "  New epoch: {count} of them say the same as before")
 _WITHHELD = Text(
     "  注意:{rows} 行的主键无法读取,本次不撤回任何记录(源中已没有的 {count} 条予以保留)。请先改正这些行。",
     "  NOTE: the key of {rows} rows cannot be read, so this run withdraws nothing: {count} records that are gone from "
@@ -115,6 +116,8 @@ class StreamReport:
         if self.plan is None:
             return
         yield self._count_line(self.plan)
+        if self.plan.restated:
+            yield _RESTATED.fill(count=self.plan.restated)
         yield from self._fault_lines()
         if self.plan.withheld:
             yield _WITHHELD.fill(rows=self.plan.unreadable, count=self.plan.withheld)
@@ -163,6 +166,7 @@ def _planned(plan: Plan | None) -> dict[str, Json]:
         "kept": plan.kept,
         "withheld": plan.withheld,
         "unreadable": plan.unreadable,
+        "restated": plan.restated,
     }
 
 

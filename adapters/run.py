@@ -1,6 +1,7 @@
 """One run of one stream: read, map, check, plan, append, publish, mark. The effects are here, the decisions are not.
 
-1. What an earlier run left in the outbox goes to the log first.
+1. Approved erasures come first, whatever else happens: they need no source and wait for no brake. Then what an earlier
+   run left in the outbox goes to the log.
 2. The source is read once, row by row. Documents that changed are held until they are sealed.
 3. A braked run publishes nothing, no statement either: the feed then truly is not up to date.
 4. A run that publishes nothing new still makes a statement: "nothing changed" is a fact with a time. What is issued is
@@ -19,10 +20,11 @@ from threading import Event
 from time import monotonic
 from typing import TypeVar
 
-from adapters import contents
+from adapters import contents, outbox_journal
 from adapters.config import AdapterConfig, StreamConfig
 from adapters.mapping import apply
 from adapters.outbox import Outbox, OutboxUnusable
+from adapters.outbox_journal import Closed
 from adapters.outbox_tables import Run, StreamState
 from adapters.plan import Brake, Candidate, Plan, Previous, plan
 from adapters.report import BRAKED, FAILED, PLANNED, PUBLISHED, StreamReport, stopped
@@ -66,7 +68,7 @@ def run_stream(adapter: AdapterConfig, config: StreamConfig, effects: Effects, f
     """One run of one stream; its mistakes are in the report, so that other streams go on."""
     name = config.stream.evidence_type
     try:
-        state = effects.outbox.stream(name, now_ms())
+        state = erase_approved(adapter, config, effects)
         publish(config, state, effects)
         return _run(adapter, config, state, effects, full)
     except (UserError, Unavailable) as error:
@@ -75,6 +77,22 @@ def run_stream(adapter: AdapterConfig, config: StreamConfig, effects: Effects, f
         if not is_circumstance(error):
             raise
         return StreamReport(name, FAILED, error=OutboxUnusable.of(error))
+
+
+def erase_approved(adapter: AdapterConfig, config: StreamConfig, effects: Effects) -> StreamState:
+    """Carry out the erasures of this stream that were approved (rule 1); the stream's state after them.
+
+    They make no statement: nobody has looked whether the source is as published. The next one is a full one.
+    """
+    outbox, name = effects.outbox, config.stream.evidence_type
+    state = outbox.stream(name, now_ms())
+    for entry in outbox_journal.approved(outbox, state):
+        issued_at = outbox.issue_time(state, now_ms() // 1000)
+        sealer = _sealer(adapter, config, state, outbox, issued_at)
+        outbox_journal.carry_out(outbox, state, entry, list(sealer.seal_erasures(entry.records, state)), issued_at)
+        state = outbox.stream(name, now_ms())
+    outbox.tidy()
+    return state
 
 
 def trial(config: StreamConfig, outbox: Outbox, advance: Advance) -> StreamReport:
@@ -122,10 +140,7 @@ def _append(
     next_at: int,
 ) -> Run:
     outbox = effects.outbox
-    month = datetime.fromtimestamp(issued_at, UTC).strftime("%Y-%m")
-    feed_key = outbox.feed_key(config.stream, state, adapter.zone_key, month)
-    salts, ivs = _random(SALT_SIZE), _random(IV_SIZE)
-    sealer = Sealer(config.stream, config.evidence_type, adapter.key, feed_key, salts, ivs, issued_at)
+    sealer = _sealer(adapter, config, state, outbox, issued_at)
     full = report.statement == "full"
 
     def statement(position: Position, live: Iterator[LiveRecord]) -> tuple[bytes, bytes, int, bool]:
@@ -135,12 +150,20 @@ def _append(
     return outbox.append(state, sealed, statement, (issued_at, made.digest, report.to_json()))
 
 
+def _sealer(adapter: AdapterConfig, config: StreamConfig, state: StreamState, outbox: Outbox, issued_at: int) -> Sealer:
+    month = datetime.fromtimestamp(issued_at, UTC).strftime("%Y-%m")
+    feed_key = outbox.feed_key(config.stream, state, adapter.zone_key, month)
+    salts, ivs = _random(SALT_SIZE), _random(IV_SIZE)
+    return Sealer(config.stream, config.evidence_type, adapter.key, feed_key, salts, ivs, issued_at)
+
+
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
 def _plan(config: StreamConfig, state: StreamState, outbox: Outbox, advance: Advance) -> tuple[int, Plan | Brake]:
     """How many rows were read, and what is to be published."""
-    read = _reader(config, outbox)
+    closed = outbox_journal.closed(outbox, state)
+    read = _reader(config, outbox, closed)
     candidates: list[Candidate] = []
     faults: list[RowFault] = []
     rows = 0
@@ -150,20 +173,23 @@ def _plan(config: StreamConfig, state: StreamState, outbox: Outbox, advance: Adv
             candidates.append(outcome)
         else:
             faults.append(outcome)
-    previous = Previous(outbox.live_digests(state), state.next_at is None)
+    live, first = outbox.live_digests(state), state.next_at is None
+    previous = Previous(live, first, state.restates, tuple(sorted(closed.erased)))
     approved = outbox.approved_plan(state)
     return rows, plan(previous, candidates, faults, config.limits, config.complete, approved)
 
 
-def _reader(config: StreamConfig, outbox: Outbox) -> Callable[[Row], Candidate | RowFault]:
+def _reader(config: StreamConfig, outbox: Outbox, closed: Closed) -> Callable[[Row], Candidate | RowFault]:
     """What becomes of one row: everything prepared that does not change from row to row."""
-    names = contents.record_names(outbox.record_secret, config.stream)
+    names = contents.record_names(outbox.record_secret, config.stream, closed.readmitted)
     secret, vct, mapping = outbox.content_secret, config.evidence_type.vct, config.mapping
 
     def read(row: Row) -> Candidate | RowFault:
         outcome = apply(mapping, row, names)
         if isinstance(outcome, RowFault):
             return outcome
+        if outcome.record in closed.erased:
+            return RowFault(row.file, row.line, "", "row_record_erased", record=outcome.record)
         body = canonical(outcome.body)
         if len(body) > MAX_DOCUMENT:
             return RowFault(row.file, row.line, "", "row_too_long", record=outcome.record)

@@ -5,7 +5,7 @@
 3. A statement is full when it is the first, when one was asked for, and when a day would otherwise pass without one.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from adapters.outbox_tables import Sealed, StreamState
@@ -39,10 +39,10 @@ class Sealer:
             change = Change(self.stream, record, ERASE, Position(state.epoch, seq), self.issued_at)
             yield self._seal(change, None)
 
-    def seal_plan(self, plan: Plan, state: StreamState, erased: Sequence[str] = ()) -> Iterator[Sealed]:
-        """The sealed messages of `plan`, one at a time (rules 1 and 2); `erased` come first."""
-        yield from self.seal_erasures(erased, state)
-        seq = state.next_seq + len(erased)
+    def seal_plan(self, plan: Plan, state: StreamState) -> Iterator[Sealed]:
+        """The sealed messages of `plan`, one at a time (rules 1 and 2)."""
+        yield from self.seal_erasures(plan.erased, state)
+        seq = state.next_seq + len(plan.erased)
         for put in plan.puts:
             document = put.document
             time = self.issued_at if document.source_time is None else document.source_time

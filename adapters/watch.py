@@ -14,6 +14,7 @@ from threading import Event
 
 from adapters.config import AdapterConfig, StreamConfig
 from adapters.outbox import Outbox, OutboxUnusable
+from adapters.outbox_journal import approved
 from adapters.report import AWAY, StreamReport
 from adapters.run import Effects, run_stream
 from adapters.sealing import statement_due
@@ -75,6 +76,6 @@ def _due(config: StreamConfig, outbox: Outbox) -> bool:
 
 def _is_due(config: StreamConfig, outbox: Outbox) -> bool:
     state = outbox.known_stream(config.stream.evidence_type)
-    if state is None or outbox.approved_plan(state) is not None or outbox.backlog(state):
+    if state is None or outbox.approved_plan(state) is not None or outbox.backlog(state) or approved(outbox, state):
         return True
     return not outbox.is_braked(state) and statement_due(state, now_ms() // 1000, config.every_s)

@@ -189,6 +189,15 @@ ERRORS: Mapping[str, ErrorRow] = {
     "row_too_long": _bad_row("行过长", "The row is too long"),
     "row_key_missing": _bad_row("记录主键为空", "The key of the record is empty"),
     "row_key_duplicate": _bad_row("记录主键重复", "The key of the record is in the source more than once"),
+    "row_record_erased": _row(
+        "department",
+        422,
+        "该行的记录已被清除，不再发布",
+        "The record of this row was erased; it is not published any more",
+        "请在源系统中删除该行；若清除有误，用 oncegate-adapter readmit 以新记录号重新发布。",
+        "Delete the row in the source; if the erasure was a mistake, `oncegate-adapter readmit` publishes it under a "
+        "new record id.",
+    ),
     "row_value_missing": _bad_row("必填项为空", "A required value is empty"),
     "row_date_invalid": _bad_row("不是有效日期", "Not a date"),
     "row_number_invalid": _bad_row("不是有效数字", "Not a number of the expected form"),
