@@ -91,6 +91,14 @@ def check_command(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> int:
     return _guarded(lambda: _check(config, json))
 
 
+@app.command("doctor")
+def doctor_command(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> int:
+    """Is everything all right? Looks at everything, changes nothing. 全面检查,不作改动。"""
+    from adapters.doctor import run as examine
+
+    return examine(config, json)
+
+
 @app.command("keygen")
 def keygen_command(
     path: Annotated[Path, typer.Argument(help="Where the private key goes, e.g. adapter.pem. 私钥文件。")],

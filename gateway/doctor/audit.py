@@ -23,10 +23,10 @@ from audit.recovery import Recovered, check_head, is_new, recover
 from audit.tiles import WIDTH
 from contracts.edge.doctor.disk import existing
 from contracts.edge.doctor.finding import Finding, failed, ok, warning
+from contracts.edge.doctor.locks import is_held
 from contracts.errors import Corrupt, Fault, UserError
 from contracts.text import Text
 from gateway.config import ServeConfig
-from gateway.doctor.locks import is_held
 from gateway.doctor.situation import Situation
 
 LOOKS: Final = 6

@@ -9,6 +9,7 @@ from contracts.edge.doctor.clock import Mark
 from contracts.edge.doctor.disk import Place
 from contracts.edge.doctor.examine import Missing
 from contracts.edge.doctor.finding import Finding
+from contracts.edge.doctor.message_log import is_embedded
 from contracts.text import Text
 from gateway.config import NodeConfig
 from gateway.doctor.situation import Situation
@@ -35,7 +36,7 @@ def places(config: NodeConfig) -> Iterator[Place]:
         yield Place(config.serve.audit_dir, sqlite=False)
         if config.serve.head_dir is not None:
             yield Place(config.serve.head_dir, sqlite=False)
-    if config.log.text("kind", "") == "embedded":
+    if is_embedded(config.log):
         yield Place(config.log.path("directory"))
 
 
@@ -73,6 +74,6 @@ def check_open_files(situation: Situation) -> Iterator[Finding]:
     """How many files may be open."""
     needed = MAX_CONNECTIONS + _FILES_BESIDE
     with suppress(Missing):  # the least that is needed is known
-        if situation.config.need().log.text("kind", "") == "embedded":
+        if is_embedded(situation.config.need().log):
             needed += _FILES_A_TOPIC * len(situation.registry.need().streams)
     yield machine.judge_open_files(machine.open_files(needed))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from contracts.edge.doctor import cluster
 from contracts.edge.doctor.finding import Finding, failed, ok, warning
+from contracts.edge.doctor.message_log import kafka, reachable
 from contracts.edge.transport import Transport
 from contracts.registry.snapshot import Snapshot
 from contracts.text import Text
@@ -23,28 +24,9 @@ _ABSENT = Text("缺少主题 {topic}", "There is no topic {topic}")
 _APPLY = Text("请运行 oncegate topics apply。", "Run oncegate topics apply.")
 
 
-def kafka(transport: Transport) -> "KafkaTransport | None":
-    """The transport, if it is Kafka's."""
-    if type(transport).__module__ != "contracts.edge.transport.kafka":  # half a second of imports that others spare
-        return None
-    from contracts.edge.transport.kafka import KafkaTransport
-
-    return transport if isinstance(transport, KafkaTransport) else None
-
-
 def check_reachable(situation: Situation) -> Iterator[Finding]:
     """The log answers, and is what was tried."""
-    transport = situation.transport.get()
-    found = kafka(transport)
-    if found is None:
-        with transport.admin() as admin:
-            count = len(admin.topics())
-        yield ok(f"内嵌日志,{count} 个主题", f"The embedded log, {count} topics")
-        return
-    servers, encrypted = cluster.servers(found)
-    yield from cluster.judge_servers(servers, encrypted, situation.now())
-    with found.admin() as admin:
-        yield cluster.judge_release(admin.release())
+    yield from reachable(situation.transport.get(), situation.now())
 
 
 def check_topics(situation: Situation) -> Iterator[Finding]:

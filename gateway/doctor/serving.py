@@ -17,10 +17,10 @@ from typing import Final
 from contracts.edge import system_errors
 from contracts.edge.doctor import certificates
 from contracts.edge.doctor.finding import Finding, failed, ok, warning
+from contracts.edge.doctor.locks import is_held
 from contracts.errors import ERRORS, UserError
 from contracts.text import Text
 from gateway.config import ServeConfig
-from gateway.doctor.locks import is_held
 from gateway.doctor.situation import Situation
 from gateway.web.health import OK, WARNINGS
 

@@ -5,18 +5,16 @@ the registry is read from the log without taking it into force.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from contracts.algorithms import VerifyKey
 from contracts.edge import keys
 from contracts.edge.clock import now_ms
-from contracts.edge.doctor import clock
-from contracts.edge.doctor.cluster import PATIENCE_S
+from contracts.edge.doctor import clock, message_log
 from contracts.edge.doctor.examine import Lazy
-from contracts.edge.transport import Transport, open_transport
-from contracts.errors import Fault, UserError
+from contracts.edge.transport import Transport
+from contracts.errors import Fault
 from contracts.registry.snapshot import Snapshot
 from contracts.streams import Stream
 from contracts.text import Text
@@ -27,15 +25,9 @@ from gateway.ingest.state import StreamState
 from gateway.store.stores import Stores
 
 CONFIGURATION: Final = Text("配置", "configuration")
-LOG: Final = Text("消息日志", "message log")
+LOG: Final = message_log.TITLE
 REGISTRY: Final = Text("注册库", "registry")
 STORE: Final = Text("存储", "store")
-
-_NO_DIRECTORY = Text("内嵌日志的目录不存在", "The directory of the embedded log is not there")
-_CHECK_DIRECTORY = Text(
-    "请核对 [log] directory,或先运行 oncegate control publish。",
-    "Check [log] directory, or run oncegate control publish.",
-)
 
 
 class Situation:
@@ -46,7 +38,7 @@ class Situation:
         self.now = now
         self.began = clock.sample()
         self.config: Lazy[NodeConfig] = Lazy(CONFIGURATION, lambda: load(path))
-        self.transport: Lazy[Transport] = Lazy(LOG, lambda: open_log(self.config.need()))
+        self.transport: Lazy[Transport] = Lazy(LOG, lambda: message_log.open_log(self.config.need().log))
         self.found: Lazy[Found] = Lazy(REGISTRY, self._read_registry)
         self.registry: Lazy[Snapshot] = Lazy(REGISTRY, self._snapshot)
         self.states: Lazy[Mapping[Stream, StreamState]] = Lazy(STORE, self._states)
@@ -73,17 +65,3 @@ class Situation:
         if found.snapshot is None:
             raise Fault(found.refused or "registry_absent")
         return found.snapshot
-
-
-def open_log(config: NodeConfig) -> Transport:
-    """The log, as somebody who does not wait for it to come back; raises `UserError`."""
-    section = config.log
-    if section.choice("kind", ("embedded", "kafka")) == "embedded" and not section.path("directory").is_dir():
-        raise UserError(_NO_DIRECTORY, str(section.path("directory")), _CHECK_DIRECTORY)
-    transport = open_transport(section)
-    if section.text("kind") == "kafka":
-        from contracts.edge.transport.kafka import KafkaTransport
-
-        if isinstance(transport, KafkaTransport):
-            return replace(transport, patience_s=min(transport.patience_s, PATIENCE_S))
-    return transport

@@ -13,10 +13,10 @@ from typing import Final
 
 from contracts.edge.doctor.disk import GIB, size_text
 from contracts.edge.doctor.finding import Finding, failed, ok, warning
+from contracts.edge.doctor.locks import is_held
 from contracts.errors import Corrupt
 from contracts.streams import Stream
 from contracts.text import Text
-from gateway.doctor.locks import is_held
 from gateway.doctor.situation import Situation
 from gateway.doctor.store_read import open_readonly
 from gateway.ingest.state import CATCHING_UP, COMPLETE, GAPPED, STALE, STOPPED, StreamState, feed_state

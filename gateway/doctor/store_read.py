@@ -1,4 +1,4 @@
-"""The current store, opened for reading only: nothing is checkpointed, created or waited for, whatever state it is in."""
+"""The current store, opened for reading only: nothing is checkpointed or waited for, whatever state it is in."""
 
 from contextlib import closing
 from pathlib import Path

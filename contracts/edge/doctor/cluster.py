@@ -10,7 +10,7 @@
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from contracts.edge import system_errors
@@ -138,11 +138,6 @@ def some(topics: Sequence[str]) -> str:
 
 
 # --- gathering ---------------------------------------------------------------------------------------------------
-
-
-def impatient(transport: "KafkaTransport") -> "KafkaTransport":
-    """The same cluster for somebody who does not wait for it to come back."""
-    return replace(transport, patience_s=min(transport.patience_s, PATIENCE_S))
 
 
 def servers(transport: "KafkaTransport") -> tuple[Sequence[Server], bool]:
