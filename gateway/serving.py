@@ -28,6 +28,7 @@ from gateway.node import Node, following, opened
 from gateway.roles import configure_logging, stop_signals
 from gateway.store.database import StoreAbsent
 from gateway.tokens.authenticate import Authenticator
+from gateway.tokens.edge.marks import FileMarks
 from gateway.tokens.grant import Issuer
 from gateway.tokens.replay import LocalReplay
 from gateway.tokens.settings import Settings
@@ -82,7 +83,7 @@ def serve_parts(node: Node, serving: ServeConfig, log: AuditLog) -> ServeParts:
     """What the application is made of."""
     started = now_ms()
     settings = Settings(serving.base_url, node.config.zone)
-    memory = LocalReplay(started)
+    memory = LocalReplay(started, marks=FileMarks(node.config.data_dir / f"proofs-{serving.slot}.marks"))
     authenticator = Authenticator(settings, memory)
     issuer = Issuer(settings, node.signing_key(), memory, authenticator, lambda: secrets.token_urlsafe(16))
     stores = node.stores()

@@ -4,8 +4,8 @@
 2. WAL with `synchronous=OFF`: what one process wrote every other sees, and the end of a process loses nothing.
    Only the end of the operating system can. So the file is named after the boot of the system: after a reboot there
    is a new one, which refuses what is older than itself, and the old one is never even opened.
-3. What has expired is deleted by each process at most once a second; a horizon in the same file says up to when, so
-   that a clock that jumps back finds nothing accepted twice.
+3. What has expired is deleted by each process at most once a second; a horizon in the same file says up to when
+   something was, so that a clock that jumps back finds nothing accepted twice.
 4. The directory belongs on tmpfs (`/run/…`): 18 µs a use, against 190 µs on a disk, and nothing is lost by it.
 """
 
@@ -32,7 +32,9 @@ CREATE INDEX IF NOT EXISTS used_by_expiry ON used (expires);
 _BEGIN = "INSERT OR IGNORE INTO memory VALUES (1, ?, 0)"
 _ADD = "INSERT OR IGNORE INTO used SELECT ?, ? FROM memory WHERE forgotten <= ?"
 _FORGET = "DELETE FROM used WHERE expires < ?"
-_HORIZON = "UPDATE memory SET forgotten = max(forgotten, ?)"
+_HORIZON = (
+    "UPDATE memory SET forgotten = max(forgotten, (SELECT coalesce(max(expires) + 1, 0) FROM used WHERE expires < ?))"
+)
 
 
 class SharedReplay:
@@ -72,9 +74,9 @@ class SharedReplay:
 
     def once(self, use: Use, now: int) -> str:
         """See `ReplayMemory.once`."""
-        if now // 1000 > self._second:
+        if now // 1000 != self._second:
             self._forget(now // 1000)
-        if use.issued * 1000 < self._accepts_from:
+        if use.issued * 1000 < self._accepts_from or use.expires < now // 1000:
             return STALE
         if self._size < self._limit and self._add(use):
             self._size += 1
