@@ -16,7 +16,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -33,11 +33,13 @@ from sqlalchemy import (
     Select,
     column,
     create_engine,
+    event,
     literal_column,
     make_url,
     select,
     table,
 )
+from sqlalchemy.engine import ExecutionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from adapters.rows import Row
@@ -91,7 +93,7 @@ class DatabaseSource:
 
     def rows(self, check: CheckHeader = any_header) -> Iterator[Row]:
         """Every row, in the server's order; see `Source`."""
-        with self._connected() as connection, closing(self._execute(connection, self.statement)) as result:
+        with self._connected() as connection, self._result(connection, self.statement) as result:
             header = self._header(result)
             check(self.name, header)
             portions = result.partitions(PORTION)
@@ -102,8 +104,9 @@ class DatabaseSource:
         """Rule 7; see `Source`."""
         if self.change_query is None:
             return ((self.name, int(monotonic() // self.poll_s)),)
-        with self._connected() as connection, closing(self._execute(connection, self.change_query)) as result:
-            return tuple(tuple(map(repr, row)) for row in result.fetchmany(PORTION))
+        with self._connected() as connection, self._result(connection, self.change_query) as result:
+            portion = next(self._fetched(result.partitions(PORTION)), ())
+            return tuple(tuple(map(repr, row)) for row in portion)
 
     def _header(self, result: CursorResult[*tuple[Any, ...]]) -> tuple[str, ...]:
         if not result.returns_rows:
@@ -119,7 +122,9 @@ class DatabaseSource:
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
         """A transaction as `kinds` begins it; nothing is kept open after it."""
+        kind = kinds.kind_of(self.url)
         engine = _engine(self._authorised(), self.timeout_s)
+        event.listen(engine, "handle_error", lambda context: _abandon(kind, context.execution_context))
         try:
             connection = engine.connect()
         except DBAPIError as error:
@@ -129,7 +134,6 @@ class DatabaseSource:
         except (SQLAlchemyError, OSError, ValueError) as error:
             raise Unavailable(f"{self.name}: {type(error).__name__}") from None
         with connection:
-            kind = kinds.kind_of(self.url)
             if kind is not None:
                 with self._translated():
                     kind.begin(connection, self.timeout_s)
@@ -146,13 +150,22 @@ class DatabaseSource:
             raise UserError(_EMPTY_PASSWORD, str(self.password_file), _USE_FILE)
         return self.url.set(password=password)
 
-    def _execute(
+    @contextmanager
+    def _result(
         self, connection: Connection, statement: str | Select[*tuple[Any, ...]]
-    ) -> CursorResult[*tuple[Any, ...]]:
+    ) -> Iterator[CursorResult[*tuple[Any, ...]]]:
         with self._translated():
             if isinstance(statement, str):
-                return connection.exec_driver_sql(statement)
-            return connection.execute(statement)
+                result = connection.exec_driver_sql(statement)
+            else:
+                result = connection.execute(statement)
+        try:
+            yield result
+        finally:
+            if result.cursor is not None:  # not read to its end
+                _abandon(kinds.kind_of(self.url), result.context)
+                result.close()
+                connection.invalidate()
 
     def _fetched(self, portions: Iterator[Sequence[Sequence[object]]]) -> Iterator[Sequence[Sequence[object]]]:
         while True:
@@ -173,6 +186,11 @@ class DatabaseSource:
             raise Unavailable(f"{self.name}: {kinds.code(error.orig)}") from None
         except (SQLAlchemyError, OSError, ValueError) as error:
             raise Unavailable(f"{self.name}: {type(error).__name__}") from None
+
+
+def _abandon(kind: kinds.Kind | None, context: ExecutionContext | None) -> None:
+    if kind is not None and context is not None:
+        kind.abandon(context.cursor)
 
 
 def _row(file: str, line: int, header: tuple[str, ...], values: Sequence[object]) -> Row:

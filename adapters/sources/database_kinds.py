@@ -22,7 +22,10 @@ Settings = Mapping[str, str | int | bool]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`driver`: ours. `settings`: for connecting, if the URL does not say otherwise. `begin`: rule 2."""
+    """`driver`: ours. `settings`: for connecting, if the URL does not say otherwise. `begin`: rule 2.
+
+    `mistaken`: rule 4. `address`: the URL to use. `abandon`: what a cursor needs before its connection is thrown away.
+    """
 
     driver: str
     extra: str
@@ -30,6 +33,7 @@ class Kind:
     begin: Callable[[Connection, int], None]
     mistaken: Callable[[BaseException], bool] = lambda _: False
     address: Callable[[URL, Path], URL] = lambda url, _: url
+    abandon: Callable[[Any], None] = lambda _: None
 
 
 def kind_of(url: URL) -> Kind | None:
@@ -112,6 +116,13 @@ def _mysql_mistaken(error: BaseException) -> bool:
     return bool(error.args) and error.args[0] in _MYSQL_MISTAKES
 
 
+def _mysql_abandon(cursor: Any) -> None:
+    """PyMySQL's cursor would fetch all that is left, at its end or from its finalizer, even from a dead connection."""
+    if getattr(cursor, "_result", None) is not None:
+        cursor._result.unbuffered_active = False
+    cursor.connection = None
+
+
 # --- SQLite ------------------------------------------------------------------------------------------------------
 
 
@@ -139,7 +150,7 @@ def _sqlite_address(url: URL, base: Path) -> URL:
     return url.set(database=f"{path.absolute().as_uri()}?mode=ro", query={**url.query, "uri": "true"})
 
 
-_MYSQL = Kind("pymysql", "mysql", _mysql_settings, _mysql_begin, _mysql_mistaken)
+_MYSQL = Kind("pymysql", "mysql", _mysql_settings, _mysql_begin, _mysql_mistaken, abandon=_mysql_abandon)
 KINDS: Mapping[str, Kind] = {
     "postgresql": Kind("psycopg", "postgresql", _postgresql_settings, _postgresql_begin),
     "mysql": _MYSQL,

@@ -48,7 +48,7 @@ class Server:
     def execute(self, *statements: str) -> None:
         with self.engine().connect() as connection:
             for statement in statements:
-                connection.exec_driver_sql(statement)
+                connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         marks = ", ".join(["%s"] * len(columns))
@@ -89,7 +89,8 @@ def mariadb() -> Iterator[Server]:
     with _home("mysql") as home:
         data, port = home.directory / "data", _free_port()
         start = home.directory / "start.sql"
-        start.write_text(f"CREATE USER {ADMIN} IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON *.* TO {ADMIN};\n", "utf-8")
+        user = f"CREATE USER {ADMIN} IDENTIFIED BY '{PASSWORD}';\n"  # a statement a line
+        start.write_text(f"{user}GRANT ALL ON *.* TO {ADMIN} WITH GRANT OPTION;\n", "utf-8")
         common = ("--no-defaults", f"--datadir={data}")
         skip = ("--skip-test-db", "--auth-root-authentication-method=normal")
         home.call("/usr/bin/mariadb-install-db", *common, *skip)
@@ -166,15 +167,18 @@ def _serving(home: _Home, url: URL, command: Sequence[str | Path]) -> Iterator[N
 
 def _wait(url: URL, server: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = monotonic() + PATIENCE_S
-    while True:
-        try:
-            create_engine(url, poolclass=NullPool).connect().close()
-        except OperationalError as error:
-            assert server.poll() is None, log.read_text("utf-8", "replace")
-            assert monotonic() < deadline, error
-            Event().wait(0.05)
-        else:
-            return
+    while not _answers(url):
+        assert server.poll() is None, log.read_text("utf-8", "replace")
+        assert monotonic() < deadline, log.read_text("utf-8", "replace")
+        Event().wait(0.05)
+
+
+def _answers(url: URL) -> bool:
+    try:
+        create_engine(url, poolclass=NullPool).connect().close()
+    except OperationalError:
+        return False
+    return True
 
 
 def _programs(name: str, pattern: str) -> Path:
@@ -192,12 +196,20 @@ def _free_port() -> int:
 
 
 def _write_certificate(home: _Home) -> None:
-    """A certificate that vouches for itself, for 127.0.0.1."""
+    certificate, key = self_signed()
+    home.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+    home.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    home.key.chmod(0o600)
+    home.directory.chmod(0o755)
+
+
+def self_signed() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """A certificate that vouches for itself, for 127.0.0.1, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.datetime.now(datetime.UTC)
     host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    made = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -207,9 +219,5 @@ def _write_certificate(home: _Home) -> None:
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(host, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, SHA256())
     )
-    home.certificate.write_bytes(made.public_bytes(Encoding.PEM))
-    home.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    home.key.chmod(0o600)
-    home.directory.chmod(0o755)
+    return builder.sign(key, SHA256()), key
