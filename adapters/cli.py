@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from adapters.officer_cli import add_to as add_officers_commands
 from contracts.edge.output import command_line, complain, emit_json, progress, run, say
 from contracts.errors import Corrupt, UserError
 from contracts.text import Text
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from adapters.config import AdapterConfig, StreamConfig
     from adapters.outbox import Outbox
     from adapters.report import StreamReport
-    from adapters.run import Effects
     from contracts.encoding import Json
 
 EXIT_OK, EXIT_MISTAKE, EXIT_BRAKED, EXIT_AWAY, EXIT_DAMAGED = 0, 2, 3, 4, 5
@@ -118,45 +118,35 @@ def _guarded(action: Callable[[], int]) -> int:
         return EXIT_DAMAGED
 
 
+add_officers_commands(app, _guarded)
+
+
 # --- run and approve -----------------------------------------------------------------------------------------------
 
 
 def _run_once(path: Path, json: bool, full: bool, only: "StreamConfig | None" = None) -> int:
     from adapters.config import load
+    from adapters.opening import effects as opened
     from adapters.run import run_stream
 
     config = load(path)
     with ExitStack() as stack:
         advance = stack.enter_context(progress(Text("处理中", "Working"), None))
-        effects = replace(_effects(config, stack), advance=advance)
+        effects = replace(opened(config, stack), advance=advance)
         chosen = config.streams if only is None else (only,)
         reports = [run_stream(config, stream, effects, full) for stream in chosen]
     _tell(path, config, reports, json)
     return _exit_code(reports)
 
 
-def _effects(config: "AdapterConfig", stack: ExitStack) -> "Effects":
-    from adapters.outbox import Lock, Outbox
-    from adapters.run import Effects
-
-    config.outbox.parent.mkdir(parents=True, exist_ok=True)
-    stack.enter_context(Lock(config.outbox))
-    outbox = stack.enter_context(Outbox(config.outbox, config.organisation, config.adapter))
-    if config.create_topics:
-        with config.transport.admin() as admin:
-            for stream in config.streams:
-                admin.create_topic(stream.stream.topic)
-    writer = stack.enter_context(config.transport.writer())
-    return Effects(outbox, writer)
-
-
 def _watch(path: Path, json: bool, every_s: float) -> int:
     from adapters.config import load
+    from adapters.opening import effects as opened
     from adapters.watch import stopping, watch
 
     config = load(path)
     with ExitStack() as stack:
-        effects = _effects(config, stack)
+        effects = opened(config, stack)
         stack.enter_context(stopping(effects.stop))
         watch(config, effects, every_s, lambda report: _tell(path, config, [report], json))
     return EXIT_OK
@@ -164,10 +154,11 @@ def _watch(path: Path, json: bool, every_s: float) -> int:
 
 def _approve(run_id: int, path: Path, json: bool) -> int:
     from adapters.config import load
+    from adapters.opening import look
     from adapters.outbox import LockHeld
 
     config = load(path)
-    with _look(config) as outbox:
+    with look(config) as outbox:
         approved = outbox.approve(run_id)
         states = [(stream, outbox.known_stream(stream.stream.evidence_type)) for stream in config.streams]
     only = next((stream for stream, state in states if state is not None and state.id == approved.stream), None)
@@ -180,10 +171,11 @@ def _approve(run_id: int, path: Path, json: bool) -> int:
 
 def _trial(path: Path, json: bool) -> int:
     from adapters.config import load
+    from adapters.opening import look
     from adapters.run import trial
 
     config = load(path)
-    with _look(config) as outbox, progress(Text("读取中", "Reading"), None) as advance:
+    with look(config) as outbox, progress(Text("读取中", "Reading"), None) as advance:
         reports = [trial(stream, outbox, advance) for stream in config.streams]
     _tell(path, config, reports, json)
     return _exit_code(reports)
@@ -203,14 +195,6 @@ def _check(path: Path, json: bool) -> int:
         reports = [trial(stream, outbox, advance) for stream in config.streams]
     _tell(path, config, reports, json)
     return _exit_code(reports)
-
-
-def _look(config: "AdapterConfig") -> "Outbox":
-    """The outbox as it is; an empty one in memory if there is none yet."""
-    from adapters.outbox import Outbox
-
-    path = config.outbox if config.outbox.exists() else None
-    return Outbox(path, config.organisation, config.adapter)
 
 
 def _tell(path: Path, config: "AdapterConfig", reports: "Sequence[StreamReport]", json: bool) -> None:
@@ -247,6 +231,13 @@ _STATUS = Text(
     "{stream}:序号 {seq}(纪元 {epoch}),在用 {live} 条,待发送 {unsent} 条,最近运行 {run}({state})",
     "{stream}: number {seq} (epoch {epoch}), {live} live records, {unsent} entries to send, last run {run} ({state})",
 )
+_ERASURES = Text(
+    "  {count} 个清除申请未完成,见 oncegate-adapter journal", "  {count} erasure(s) not done: oncegate-adapter journal"
+)
+_REFUSED = Text(
+    "{count} 条最新消息被节点拒绝,见 oncegate-adapter rejects",
+    "{count} of the newest messages refused by nodes: oncegate-adapter rejects",
+)
 _REGISTER = Text(
     "请将公钥文件 {public} 交给安全管理员登记,并核对密钥标识:",
     "Give the public key file {public} to the security officer to register; compare the key id:",
@@ -255,23 +246,54 @@ _REGISTER = Text(
 
 def _status(path: Path, json: bool) -> int:
     from adapters.config import load
+    from adapters.opening import look
 
     config = load(path)
-    with _look(config) as outbox:
+    with look(config) as outbox:
         rows = [_stream_status(stream, outbox) for stream in config.streams]
+        refused = _refused(config, outbox)
     if json:
-        emit_json({"adapter": config.adapter, "organisation": config.organisation, "streams": rows})
-    else:
-        for row in rows:
-            say(_STATUS.fill(**row))
+        found = {"adapter": config.adapter, "organisation": config.organisation, "rejects": refused, "streams": rows}
+        emit_json(found)
+        return EXIT_OK
+    for row in rows:
+        say(_STATUS.fill(**row))
+        if row["erasures"]:
+            say(_ERASURES.fill(count=row["erasures"]))
+    if refused:
+        say(_REFUSED.fill(count=refused))
     return EXIT_OK
 
 
+def _refused(config: "AdapterConfig", outbox: "Outbox") -> int | None:
+    """How many of our newest messages nodes refused; None where nobody can say (no keys of nodes, log away)."""
+    from adapters.reject_list import read_refusals
+    from contracts.edge.transport import LogUnavailable, TopicUnknown
+
+    if not config.nodes:
+        return None
+    try:
+        return len(read_refusals(config, outbox).current)
+    except (LogUnavailable, TopicUnknown):
+        return None
+
+
 def _stream_status(config: "StreamConfig", outbox: "Outbox") -> dict[str, object]:
+    from adapters.outbox_journal import open_erasures
+
     name = config.stream.evidence_type
     state = outbox.known_stream(name)
     if state is None:
-        return {"stream": name, "epoch": 0, "seq": 0, "live": 0, "unsent": 0, "run": None, "state": "new"}
+        return {
+            "stream": name,
+            "epoch": 0,
+            "seq": 0,
+            "live": 0,
+            "unsent": 0,
+            "erasures": 0,
+            "run": None,
+            "state": "new",
+        }
     last = outbox.last_run(state)
     return {
         "stream": name,
@@ -279,6 +301,7 @@ def _stream_status(config: "StreamConfig", outbox: "Outbox") -> dict[str, object
         "seq": state.position.seq,
         "live": len(outbox.live_digests(state)),
         "unsent": outbox.backlog(state),
+        "erasures": len(open_erasures(outbox, state)),
         "next_statement": state.next_at,
         "last_full_statement": state.full_at,
         "run": last.id if last else None,

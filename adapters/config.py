@@ -13,6 +13,10 @@
     kind = "embedded"
     directory = "log"
 
+    [[nodes]]                            # whose rejects are believed: the node's key, from the security officer
+    id = "node-1"                        # alg = "ES256" unless said
+    public_key = "node-1.pub.pem"
+
     [[streams]]
     evidence_type = "cn.business-licence"   # of the catalogue; or type_file = "own.toml" beside own.schema.json
     complete = true                         # the source holds every record: what is gone from it is withdrawn
@@ -25,7 +29,7 @@
     modify_percent = 30
     from_records = 20
 
-A department needs no registry: it knows its own key, the type, and the public key of the zone.
+A department needs no registry: it knows its own key, the type, and the public keys of the zone and of its nodes.
 """
 
 import json
@@ -41,10 +45,10 @@ from adapters.plan import Limits
 from adapters.rows import Row
 from adapters.sources import Source, open_source
 from contracts import catalogue
-from contracts.algorithms import SUITES, SigningKey
+from contracts.algorithms import SUITES, SigningKey, VerifyKey
 from contracts.edge import system_errors
 from contracts.edge.config import Section, read_toml
-from contracts.edge.keys import load_hpke_public, load_signing_key
+from contracts.edge.keys import load_hpke_public, load_public_key, load_signing_key
 from contracts.edge.transport import Transport, open_transport
 from contracts.encoding import b64url_decode
 from contracts.errors import Fault, UserError
@@ -107,6 +111,7 @@ class AdapterConfig:
     transport: Transport
     streams: tuple[StreamConfig, ...]
     create_topics: bool
+    nodes: tuple[tuple[str, VerifyKey], ...] = ()
 
 
 def load(path: Path) -> AdapterConfig:
@@ -124,6 +129,7 @@ def load(path: Path) -> AdapterConfig:
         open_transport(file.section("log")),
         _streams(file, organisation, adapter),
         own.flag("create_topics", default=False),
+        _nodes(file),
     )
     file.done()
     return config
@@ -138,6 +144,13 @@ def _zone_key(section: Section) -> WrapKey:
     except (Fault, ValueError):
         raise section.mistake(Text("不是有效的区域公钥", "Not a public key of a zone"), "public") from None
     return key
+
+
+def _nodes(file: Section) -> tuple[tuple[str, VerifyKey], ...]:
+    found = file.sections("nodes", ())
+    return tuple(
+        (one.text("id"), load_public_key(one.path("public_key"), one.choice("alg", SUITES, "ES256"))) for one in found
+    )
 
 
 def _streams(file: Section, organisation: str, adapter: str) -> tuple[StreamConfig, ...]:

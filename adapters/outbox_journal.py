@@ -51,9 +51,10 @@ class JournalEntry:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the outbox knows of a record: live or not, and where its row stood when it was published."""
+    """What the outbox knows of a record: live or not, its newest message, where its row stood when that was made."""
 
     live: bool
+    identity: str
     file: str | None
     line: int | None
 
@@ -86,6 +87,13 @@ def approve(outbox: Outbox, number: int) -> JournalEntry:
 def approved(outbox: Outbox, state: StreamState) -> tuple[JournalEntry, ...]:
     """The erasures that are to be done, oldest first."""
     query = "SELECT * FROM journal WHERE stream = ? AND act = 'erase' AND state = 'approved' ORDER BY id"
+    with outbox.looking() as db:
+        return tuple(_entry(row) for row in db.execute(query, (state.id,)))
+
+
+def open_erasures(outbox: Outbox, state: StreamState) -> tuple[JournalEntry, ...]:
+    """The erasures that are not done yet, approved or not."""
+    query = "SELECT * FROM journal WHERE stream = ? AND act = 'erase' AND state <> 'done' ORDER BY id"
     with outbox.looking() as db:
         return tuple(_entry(row) for row in db.execute(query, (state.id,)))
 
@@ -124,21 +132,12 @@ def closed(outbox: Outbox, state: StreamState) -> Closed:
 def published(outbox: Outbox, state: StreamState, records: Sequence[str]) -> Mapping[str, Published]:
     """What is known of these records, of those that were ever published."""
     query = """
-    SELECT rec, digest IS NOT NULL, file, line FROM records
+    SELECT rec, digest IS NOT NULL, identity, file, line FROM records
     WHERE stream = ? AND rec IN (SELECT value FROM json_each(?))
     """
     with outbox.looking() as db:
         rows = db.execute(query, (state.id, orjson.dumps(list(records)).decode()))
-        return {record: Published(live == 1, file, line) for record, live, file, line in rows}
-
-
-def identity_of(outbox: Outbox, state: StreamState, record: str) -> str | None:
-    """The identity of the newest message about a record."""
-    with outbox.looking() as db:
-        found: str | None = db.execute(
-            "SELECT identity FROM records WHERE stream = ? AND rec = ?", (state.id, record)
-        ).get
-    return found
+        return {record: Published(live == 1, *known) for record, live, *known in rows}
 
 
 def entries(outbox: Outbox) -> tuple[JournalEntry, ...]:

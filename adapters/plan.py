@@ -10,9 +10,9 @@
    (b) withdraws more than `limits.withdrawn` of them or (c) modifies more than `limits.modified`. Additions never
    count. With nothing live, as in a first run, only (a) applies: an empty first statement would withdraw everything
    that an earlier outbox published.
-6. Where a new epoch is to be restated, every erasure and everything good is published again. What is not good and here is withdrawn,
-   whatever became of its row and whether or not the source is complete: nobody has its content any more. The brake
-   weighs that as any other withdrawal.
+6. Where a new epoch is to be restated, every erasure and everything good is published again. What is not good and
+   here is withdrawn, whatever became of its row and whether or not the source is complete: nobody has its content any
+   more. The brake weighs that as any other withdrawal.
 7. An approval names the digest of exactly one plan; another plan brakes again.
 
 Digests of documents are keyed (`contents.digest`): neither they nor a plan's digest tell anything about a person.
