@@ -75,7 +75,7 @@ def _file_rows(path: Path, wanted: str | None, header_row: int, check: CheckHead
     name = _choose(book, wanted)
     sheet, scan = book.sheet(name)
     where = f"{path}[{name}]"
-    lines = _lines(sheet)
+    lines = _lines(sheet, scan.errors)
     names = _header(sheet, lines, header_row, where)
     if names:
         check(where, tuple(name for name in names.values() if name))
@@ -100,11 +100,15 @@ def _choose(book: workbook.Book, wanted: str | None) -> str:
     return visible[0]
 
 
-def _lines(sheet: CalamineSheet) -> Lines:
-    """Row number and the values by column number, both from 1. Calamine leaves out empty columns on the left."""
-    first = sheet.start[1] + 1 if sheet.start else 1
+def _lines(sheet: CalamineSheet, errors: set[tuple[int, int]]) -> Lines:
+    """Row number and the values by column number, both from 1.
+
+    Calamine leaves out empty columns on the left, and rows at the end in which it sees nothing but errors.
+    """
+    first, line = sheet.start[1] + 1 if sheet.start else 1, 0
     for line, values in enumerate(sheet.iter_rows(), 1):
         yield line, dict(enumerate(values, first))
+    yield from ((more, {}) for more in sorted({row for row, _ in errors if row > line}))
 
 
 def _header(sheet: CalamineSheet, lines: Lines, header_row: int, where: str) -> dict[int, str]:
