@@ -4,6 +4,8 @@ The parts of a version are compared with its manifest before they are published:
 
 `DIR/build/` holds the newest version: `manifest.jws` and `parts/<digest, ":" as "-">.json`. The manifest is written
 last, so that a crash leaves the former version whole; on the log, parts come before the manifest that names them.
+`DIR/history/` holds every form that an evidence type ever had (`gateway.control.history`): a form that breaks what its
+compatibility mode promises is not signed.
 """
 
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from contracts.registry.check import problems
 from contracts.registry.manifest import Manifest, Signed
 from contracts.registry.snapshot import Snapshot
 from contracts.text import Text
+from gateway.control import history
 from gateway.control.author import load
 
 REGISTRY_TOPIC = "registry"
@@ -44,13 +47,15 @@ class Built:
 def build(directory: Path, root: SigningKey, now: int) -> Built:
     """Read, check, sign and write the next version; `now` in Unix ms. Raises `UserError`."""
     authored = load(directory)
-    found = problems(authored.contents)
+    past = history.read(directory)
+    found = (*problems(authored.contents), *history.breaks(past, authored.contents.evidence_types))
     if found:
         raise UserError(_joined(found), str(directory), Text("请改正后重新构建。", "Correct this and build again."))
     before = _former(directory, root.public)
     version = 1 if before is None else before[0].version + 1
     times = (now, now + authored.fresh_for, now + authored.valid_for)
     signed = manifest.build(authored.contents, root, version, None if before is None else before[1], times)
+    history.add(directory, past, authored.contents.evidence_types)
     _write(directory / "build", signed)
     counts = {kind: len(getattr(authored.contents, kind)) for kind in manifest.KINDS}
     return Built(version, signed.digest, len(signed.parts), counts)

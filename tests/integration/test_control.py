@@ -162,3 +162,49 @@ def test_mistakes_of_an_author_are_told_and_nothing_is_signed(
         build(city.registry, root, NOW)
     assert words in mistake.value.what.en
     assert manifest.read(read_built(city.registry, root.public).manifest, root.public).version == 1
+
+
+def test_a_form_that_breaks_its_promise_is_not_signed(city: Layout, root: SigningKey) -> None:
+    folder = city.registry / "evidence-types"
+    folder.mkdir(exist_ok=True)
+    table, schema = folder / "cn.dog-licence.toml", folder / "cn.dog-licence.schema.json"
+    table.write_text(DOGS, "utf-8")
+    schema.write_text(DOG_SCHEMA % 20, "utf-8")
+    assert build(city.registry, root, NOW).version == 2
+
+    schema.write_text(DOG_SCHEMA % 10, "utf-8")
+    with pytest.raises(UserError) as told:
+        build(city.registry, root, NOW)
+    assert "needs a new version" in told.value.what.en
+    assert "/number" in told.value.what.en
+    assert manifest.read(read_built(city.registry, root.public).manifest, root.public).version == 2
+
+    table.write_text(DOGS.replace("version = 1", "version = 2"), "utf-8")
+    assert build(city.registry, root, NOW).version == 3
+
+    (city.registry / "history" / "cn.dog-licence.1.json").write_text("[{}]", "utf-8")
+    with pytest.raises(UserError) as told:
+        build(city.registry, root, NOW)
+    assert "damaged" in told.value.what.en
+
+
+DOGS = """
+id = "cn.dog-licence"
+version = 1
+in_force = 2024-05-01
+names = { zh-CN = "犬证", en = "Dog licence" }
+department = { zh-CN = "公安机关", en = "Police" }
+sharing = "unconditional"
+secrecy = "none"
+holder_schemes = ["cn.ric"]
+key_fields = ["number"]
+[fields]
+number = { label = { zh-CN = "证号", en = "Number" }, sensitivity = "personal" }
+"""
+DOG_SCHEMA = """{
+  "$schema": "https://json-schema.org/draft/2020-12/schema",
+  "type": "object",
+  "properties": {"number": {"type": "string", "maxLength": %d}},
+  "required": ["number"],
+  "additionalProperties": false
+}"""
