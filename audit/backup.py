@@ -1,0 +1,164 @@
+"""A copy of a log, while it is written: whole, and enough to go on from.
+
+1. The frames are copied first, then the published checkpoint is read, then everything that a log of its size has. So
+   the copy holds every entry that was durable when it began: in its frames, or, where the log has published more by
+   then, in its tiles.
+2. Full tiles and bundles never change: they are linked, or copied where that cannot be. Partial ones are replaced
+   while the log grows; when one is gone, the newer checkpoint is taken.
+3. Recovery must accept the copy, or there is none. A segment of frames is always there; without one, entries could have
+   been lost unseen.
+4. A copy that is brought back is verified entirely, and against the highest head known elsewhere: an older one is
+   refused. Its writer would give numbers a second time that others hold receipts for.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from audit.checkpoints import Checkpoint, open_note
+from audit.derive import opening_path
+from audit.notes import NoteKey, parse_vkey
+from audit.reader import LogReader
+from audit.recovery import check_head, recover, segment_path
+from audit.tiles import bundles, hash_tiles
+from audit.verify import verify
+from contracts.errors import Corrupt, Fault
+
+_TRIES = 50
+_PAUSE_S = 0.02
+
+
+def log_key(directory: Path) -> NoteKey:
+    """The verifier key that lies in a log's directory; raises `Corrupt`."""
+    try:
+        return parse_vkey((directory / "vkey").read_text("ascii").strip())
+    except (OSError, UnicodeDecodeError, Fault):
+        raise Corrupt(f"{directory}: the log's verifier key is missing or unreadable") from None
+
+
+def is_log(directory: Path) -> bool:
+    """Whether a log was begun there."""
+    return (directory / "checkpoint").is_file()
+
+
+def copy(directory: Path, into: Path) -> Checkpoint:
+    """Copy the log in `directory` to the new directory `into` (rules 1 to 3); the copy's published head.
+
+    Raises `Corrupt` where the log itself is, OSError.
+    """
+    key = log_key(directory)
+    (into / "frames").mkdir(parents=True)
+    _copy_frames(directory, into)
+    for _ in range(_TRIES):
+        note = (directory / "checkpoint").read_bytes()
+        head = open_note(note, key)[0]
+        if _link_all(directory, into, head.size):
+            break
+        time.sleep(_PAUSE_S)
+    else:
+        raise Corrupt(f"{directory}: files of the published log of {head.size} entries are missing")
+    (into / "checkpoint").write_bytes(note)
+    shutil.copy2(directory / "vkey", into / "vkey")
+    _settle_frames(into, key, head)
+    recover(LogReader(into, key), head)
+    return head
+
+
+def check(directory: Path, known: Path | None, advance: Callable[[int], None] = lambda _: None) -> Checkpoint:
+    """Verify a log that was brought back (rule 4); its head. `known`: the directory of heads kept elsewhere.
+
+    Raises `Corrupt`: the log is not whole, or older than the head that is known, or another one.
+    """
+    key = log_key(directory)
+    report = verify(directory, key, openings=True, advanced=advance)
+    if report.difference is not None:
+        raise Corrupt(f"{directory.name}: {report.difference.file}: {report.difference.what.en}")
+    reader, head = LogReader(directory, key), Checkpoint(report.origin, report.size, report.root)
+    recovered, elsewhere = recover(reader, head), _known(known, key)
+    if elsewhere is not None:
+        check_head(elsewhere, reader, head, recovered)
+    return head
+
+
+def _known(heads: Path | None, key: NoteKey) -> Checkpoint | None:
+    path = None if heads is None else heads / f"{quote(key.name, safe='')}.checkpoint"
+    if path is None or not path.exists():
+        return None
+    try:
+        return open_note(path.read_bytes(), key)[0]
+    except Fault as fault:
+        raise Corrupt(f"{path} does not verify under the log's key: {fault.code}") from None
+
+
+# --- frames (rule 1) ---------------------------------------------------------------------------------------------
+
+
+def _copy_frames(directory: Path, into: Path) -> None:
+    """The segments as they are; one that goes away meanwhile was published, and those before it."""
+    for path in sorted((directory / "frames").glob("*")):
+        if path.name.isdigit():
+            try:
+                shutil.copyfile(path, into / "frames" / path.name)
+            except FileNotFoundError:
+                _clear_frames(into)
+
+
+def _clear_frames(into: Path) -> None:
+    for path in (into / "frames").glob("*"):
+        path.unlink()
+
+
+def _settle_frames(into: Path, key: NoteKey, head: Checkpoint) -> None:
+    """Keep the copied frames if they go on from the published head; else it is newer, and begins a new segment."""
+    try:
+        recover(LogReader(into, key), head)
+    except Corrupt:
+        _clear_frames(into)
+        segment_path(into, head.size).touch()
+
+
+# --- tiles, bundles, openings (rule 2) -----------------------------------------------------------------------------
+
+
+def _link_all(directory: Path, into: Path, size: int) -> bool:
+    """Everything that a log of `size` entries has; False if a part of it is already gone."""
+    made: list[Path] = []
+    for path in (*_paths(size), *_day_keys(directory)):
+        target = into / path
+        if target.exists():
+            continue
+        try:
+            _link(directory / path, target)
+        except FileNotFoundError:
+            for partial in made:
+                partial.unlink()
+            return False
+        if target.parent.suffix == ".p":
+            made.append(target)
+    return True
+
+
+def _paths(size: int) -> Iterator[str]:
+    yield from (tile.path for tile in hash_tiles(size))
+    for bundle in bundles(size):
+        yield bundle.path
+        yield opening_path(bundle.index, bundle.width)
+
+
+def _day_keys(directory: Path) -> Iterator[str]:
+    for path in sorted((directory / "openings" / "keys").glob("*")):
+        if not path.suffix:
+            yield path.relative_to(directory).as_posix()
+
+
+def _link(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, target)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(path, target)
