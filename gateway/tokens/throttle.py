@@ -5,6 +5,7 @@
    verified already: behind one address there may be a whole office, and one broken client in it.
 3. An IPv6 subscriber has a whole /64, so it counts as one address.
 4. When there are too many addresses, the one that failed longest ago is forgotten.
+5. A clock that goes back stops no bucket from filling: it fills from then on.
 """
 
 from collections import OrderedDict
@@ -48,7 +49,10 @@ class Throttle:
 
     def _left(self, group: str, now: int) -> float:
         left, then = self._buckets.get(group, (float(self._limits.burst), now))
-        return min(self._limits.burst, left + max(0, now - then) * self._limits.per_minute / 60_000)
+        if now < then:
+            self._buckets[group] = (left, now)
+            return left
+        return min(self._limits.burst, left + (now - then) * self._limits.per_minute / 60_000)
 
 
 def _group(peer: str) -> str:

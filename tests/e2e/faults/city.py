@@ -34,6 +34,7 @@ from tests.e2e.faults.evidence import (
     Stored,
     Stream,
     Topic,
+    offsets,
     opened_file,
     public_key,
     read_logs,
@@ -100,7 +101,7 @@ class City:
         """kill -9 at a random instant: some while it starts, most in the middle of its work."""
         while True:
             if self.chance.random() < 0.75:
-                self.wait_for(f"{name} to work", self._works(name))
+                self.wait_for(f"{name} to work", self.works(name))
             self.wait(self.chance.uniform(0, 0.6))
             if self.kill(name):
                 return
@@ -165,7 +166,7 @@ class City:
             self.wait_for("the last change to be shown", partial(self._shows, asker, marks), seconds)
         for one in DEPARTMENTS:
             self.wait_for(f"{one.adapter} to empty its outbox", partial(self._all_sent, one), seconds)
-        self.wait_for("ingest to read all", self._all_read, seconds)
+        self.wait_for("ingest to read all", self.all_read, seconds)
         self.load.ask([Question(kind, number) for kind in TYPES for number in range(PERSONS)], seconds)
 
     def go_on(self) -> None:
@@ -198,7 +199,7 @@ class City:
 
     # --- conditions ------------------------------------------------------------------------------------------
 
-    def _works(self, name: str) -> Callable[[], bool]:
+    def works(self, name: str) -> Callable[[], bool]:
         """A condition: this process has done some work from now on."""
         if name in SERVES:
             now = time.monotonic()
@@ -208,15 +209,7 @@ class City:
         return lambda: measure() > before
 
     def _ingested(self) -> int:
-        return sum(self._offsets().values())
-
-    def _offsets(self) -> Mapping[str, int]:
-        """The next offset of each adapter's stream in the store."""
-        try:
-            with closing(opened_file(self.layout.store)) as db:
-                return dict(db.execute("SELECT adapter, coalesce(next, 0) FROM streams"))
-        except apsw.Error:
-            return {}
+        return sum(offsets(self.layout.store).values())
 
     def _given(self, one: Department) -> int:
         return _number(self.layout.outbox(one), "SELECT coalesce(sum(next_seq), 0) FROM streams")
@@ -224,8 +217,9 @@ class City:
     def _all_sent(self, one: Department) -> bool:
         return _number(self.layout.outbox(one), "SELECT count(*) FROM pending") == 0
 
-    def _all_read(self) -> bool:
-        return self._offsets() == topic_ends(self.broker.bootstrap)
+    def all_read(self) -> bool:
+        """Whether ingest has read every topic to its end."""
+        return offsets(self.layout.store) == topic_ends(self.broker.bootstrap)
 
     def _shows(self, asker: Asker, marks: Mapping[str, int]) -> bool:
         """Whether everybody's row of person 0 is shown as last changed, in complete feeds."""

@@ -8,6 +8,7 @@ it injected. Afterwards the city settles and the checker compares. `short` is ho
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tests.e2e.faults import clock, disk_full
 from tests.e2e.faults.city import ADAPTERS, SERVES, City
 
 FREEZE_S = 20.0
@@ -101,6 +102,11 @@ SCENARIOS = (
     Scenario("broker restart", _restart_broker, times=3),
     Scenario("broker kill -9", _kill_broker, times=3, short=1),
     Scenario("broker frozen 20 s", _freeze_broker, times=2),
+    Scenario("disk full under the outbox", disk_full.outbox, times=3, short=1),
+    Scenario("disk full under the store", disk_full.store, times=2),
+    Scenario("disk full under the audit log", disk_full.audit, times=2, may_end=frozenset(SERVES)),
+    Scenario("clock + 1 h", clock.ahead, times=3),
+    Scenario("clock - 1 h", clock.back, times=3),
     Scenario("one of three brokers lost", _lose_one_of_three, times=3, nodes=3),
     Scenario("three brokers, kill -9 anything", _kill_any, times=8, nodes=3),
 )

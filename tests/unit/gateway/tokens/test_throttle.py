@@ -84,3 +84,13 @@ def test_the_token_endpoint_shares_the_count() -> None:
     outcomes = [desk.grant(knock(), FORM, body, REGISTRY, NOW) for _ in range(4)]
     assert outcomes == [Refused("client_unknown")] * 3 + [Refused("too_many_failures", "", 1)]
     assert door.authenticate(ask(), REGISTRY, NOW) == Refused("too_many_failures", "dpop", 1)
+
+
+def test_a_clock_that_goes_back_an_hour_keeps_nobody_out_for_an_hour() -> None:
+    throttle = Throttle(Limits(burst=2, per_minute=60))
+    hour = 3_600_000
+    for _ in range(2):
+        throttle.failed("192.0.2.1", hour)
+    assert throttle.wait("192.0.2.1", 0) == 1
+    assert throttle.wait("192.0.2.1", 500) == 1
+    assert throttle.wait("192.0.2.1", 1000) == 0
