@@ -9,14 +9,11 @@
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
-
-import apsw
 
 from adapters.config import AdapterConfig, load
 from adapters.outbox_tables import APPLICATION_ID, BRAKED
@@ -30,15 +27,15 @@ from contracts.edge.doctor.examine import Check, Lazy, Missing, examine
 from contracts.edge.doctor.finding import Finding, Told, failed, ok, warning
 from contracts.edge.doctor.locks import is_held
 from contracts.edge.doctor.show import report
+from contracts.edge.doctor.sqlite import reading
 from contracts.edge.transport import Transport
-from contracts.errors import Corrupt, UserError
+from contracts.errors import UserError
 from contracts.text import Text
 
 CONFIGURATION: Final = Text("配置", "configuration")
 OUTBOX: Final = Text("发件箱", "outbox")
 KEY: Final = Text("适配器密钥", "Adapter key")
 GRACE_S: Final = 60
-_BUSY_MS: Final = 2_000
 
 _ABSENT = Text("发件箱尚不存在", "There is no outbox yet")
 _FIRST_RUN = Text(
@@ -47,7 +44,6 @@ _FIRST_RUN = Text(
 _ANOTHER = Text("发件箱属于另一适配器 {who}", "The outbox belongs to another adapter, {who}")
 _OWN_FILE = Text("每个适配器使用自己的 outbox 文件。", "Each adapter has an outbox of its own.")
 _NOT_OUTBOX = Text("这不是发件箱", "The file is not an outbox")
-_CANNOT_OPEN = Text("无法打开发件箱:{why}", "The outbox cannot be opened: {why}")
 _PERMISSIONS = Text("请核对路径与权限。", "Check the path and its permissions.")
 _WAITING = Text("{count} 条记录等待写入消息日志", "{count} entries wait for the message log")
 _RUN = Text("请检查消息日志后运行 oncegate-adapter run。", "Look at the log, then oncegate-adapter run.")
@@ -181,7 +177,9 @@ def check_outbox(situation: Situation) -> Iterator[Finding]:
         yield warning(_ABSENT, _FIRST_RUN, path)
         return
     own = (situation.own.text("organisation"), situation.own.text("id"))
-    with closing(_opened(path)) as db:
+    with reading(path) as db:
+        if db.pragma("application_id") != APPLICATION_ID:
+            raise UserError(_NOT_OUTBOX, str(path), _OWN_FILE)
         owner = next(iter(db.execute("SELECT organisation, adapter FROM owner")), None)
         feeds = [Feed(*row) for row in db.execute(_FEEDS, (BRAKED,))]
     yield from judge_owner(owner, own, str(path))
@@ -194,21 +192,6 @@ SELECT s.type, (SELECT count(*) FROM pending p WHERE p.stream = s.id), s.next_at
   coalesce((SELECT max(r.id) FROM runs r WHERE r.stream = s.id AND r.state = ?), 0)
 FROM streams s ORDER BY s.id
 """
-
-
-def _opened(path: Path) -> apsw.Connection:
-    """For reading only: nothing is made, claimed or waited for. Raises `UserError`, `Corrupt`."""
-    try:
-        db = apsw.Connection(f"file:{quote(str(path))}?mode=ro", apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
-        db.set_busy_timeout(_BUSY_MS)
-        found = db.pragma("application_id")
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise Corrupt(f"outbox {path}: {error}") from None
-    except apsw.Error as error:
-        raise UserError(_CANNOT_OPEN.fill(why=error), str(path), _PERMISSIONS) from None
-    if found != APPLICATION_ID:
-        raise UserError(_NOT_OUTBOX, str(path), _OWN_FILE)
-    return db
 
 
 def check_disks(situation: Situation) -> Iterator[Finding]:

@@ -137,7 +137,7 @@ def check(situation: Situation) -> Iterator[Finding]:
         yield judge_head(_head(serve, None), 0)
         return
     running = is_held(serve.audit_dir / "lock")
-    size, published, known = _steady(serve, key)
+    size, published, known = _steady(serve, key) if running else _looked(serve, key)
     yield judge_log(Log(size, published, _age(serve.audit_dir, situation.now()), running, str(serve.audit_dir)))
     yield judge_head(_head(serve, known), published)
 

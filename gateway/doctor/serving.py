@@ -22,7 +22,7 @@ from contracts.errors import ERRORS, UserError
 from contracts.text import Text
 from gateway.config import ServeConfig
 from gateway.doctor.situation import Situation
-from gateway.web.health import OK, WARNINGS
+from gateway.web.health import OK
 
 ANSWER_SECONDS: Final = 5.0
 FREE, OURS, OTHER, SILENT = "free", "ours", "other", "silent"
@@ -49,7 +49,6 @@ _START = Text(
 _CANNOT_LISTEN = Text("无法监听:{why}", "Cannot listen: {why}")
 _NOT_READY = Text("serve 未就绪:{check}:{why}", "serve is not ready: {check}: {why}")
 _SEE_LOG = Text("请查看 serve 的日志。", "See the log of serve.")
-_SEE_LINE = Text("见对应检查项的说明。", "See the line about it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +83,13 @@ def judge(port: Port) -> Finding:
 
 
 def judge_ready(answer: Mapping[str, object]) -> Iterator[Finding]:
-    """Rule 3. `answer`: the document of `/readyz`."""
-    checks, warnings = answer.get("checks"), answer.get("warnings")
+    """Rule 3. `answer`: the document of `/readyz`; what it warns of has lines of its own."""
+    checks = answer.get("checks")
     troubles = [pair for pair in checks.items() if pair[1] != OK] if isinstance(checks, dict) else [("readyz", "?")]
     for name, code in troubles:
         row = ERRORS.get(str(code))
         why = Text(str(code), str(code)) if row is None else row.title
         yield failed(_NOT_READY.fill(check=name, why=why), _SEE_LOG if row is None else row.next_step)
-    for name in warnings if isinstance(warnings, dict) else ():
-        if name in WARNINGS:
-            yield warning(WARNINGS[name], _SEE_LINE, "/readyz")
     if not troubles:
         yield ok("serve 已就绪", "serve is ready", "/readyz")
 

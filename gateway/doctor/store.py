@@ -1,24 +1,23 @@
 """The current store of a node: opens, is of this format, our key opens it; and how its streams are.
 
-1. Opened for reading only (`store_read`).
+1. Opened for reading only (`contracts.edge.doctor.sqlite`).
 2. A stream that is `stopped` is an incident. The other states that are not `complete` are for somebody to know;
    answers say them, too.
 3. A write-ahead file that grows without end means that some reader never lets go.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from contracts.edge.doctor.disk import GIB, size_text
 from contracts.edge.doctor.finding import Finding, failed, ok, warning
 from contracts.edge.doctor.locks import is_held
+from contracts.edge.doctor.sqlite import reading
 from contracts.errors import Corrupt
 from contracts.streams import Stream
 from contracts.text import Text
 from gateway.doctor.situation import Situation
-from gateway.doctor.store_read import open_readonly
 from gateway.ingest.state import CATCHING_UP, COMPLETE, GAPPED, STALE, STOPPED, StreamState, feed_state
 from gateway.store import database
 from gateway.store.sealing import unwrap_key
@@ -113,7 +112,9 @@ def check(situation: Situation) -> Iterator[Finding]:
     except database.StoreAbsent as absent:
         yield warning(absent.what, _START, absent.where)  # as it is on the first day
         return
-    with closing(open_readonly(path)) as db, database.corrupt_if_unreadable(path):
+    if not path.exists():
+        raise database.StoreAbsent(path)
+    with reading(path) as db:
         if db.pragma("application_id") != database.APPLICATION_ID:
             raise Corrupt(f"{path} is not a store")
         troubles = list(judge_format(db.pragma("user_version"), str(path)))
