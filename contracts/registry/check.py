@@ -86,8 +86,8 @@ def _unfit(contents: Contents) -> Iterator[Text]:
         if zone.active_key is None:
             yield Text(f"zones {zone.id}:没有有效密钥", f"zones {zone.id} has no active key")
     for app in contents.apps:
-        if not app.keys:
-            yield Text(f"apps {app.id}:没有密钥", f"apps {app.id} has no key")
+        if not app.keys and not app.certificates:
+            yield Text(f"apps {app.id}:既无密钥也无证书", f"apps {app.id} has neither key nor certificate")
     served: Iterable[str] = [type_id for adapter in contents.adapters for type_id in adapter.evidence_types]
     for item in contents.evidence_types:
         if item.sharing == "none" and item.id in served:
