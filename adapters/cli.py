@@ -99,6 +99,41 @@ def doctor_command(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> int
     return examine(config, json)
 
 
+@app.command("backup")
+def backup_command(
+    target: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="Where the backup goes. 备份文件或目录。")],
+    config: Config = DEFAULT_CONFIG,
+    recipient: Annotated[
+        Path | None, typer.Option(metavar="KEY", help="The recovery key's public half: encrypts it. 恢复公钥。")
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="In the clear, private keys included. 明文。")] = False,
+    also: Annotated[list[Path] | None, typer.Option(metavar="PATH", help="A file or directory more. 另加。")] = None,
+    json: AsJson = False,
+) -> int:
+    """Back up outbox, keys and configuration. 备份发件箱、密钥与配置。"""
+    from adapters.backup_cli import backup
+
+    return _guarded(lambda: backup(config, target, recipient, plain, also or [], json))
+
+
+@app.command("restore")
+def restore_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup. 备份文件。")],
+    into: Annotated[Path, typer.Option(metavar="DIR", help="Where everything goes. 恢复到此目录。")],
+    recovery_key: Annotated[
+        Path | None, typer.Option(metavar="KEY", help="The recovery key's private half. 恢复私钥。")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="What is there is moved aside and kept. 原有文件移到旁边保留。")
+    ] = False,
+    json: AsJson = False,
+) -> int:
+    """Bring a backup back; every stream begins a new epoch. 恢复备份,各数据流开始新纪元。"""
+    from adapters.backup_cli import restore
+
+    return _guarded(lambda: restore(file, into, recovery_key, replace, json))
+
+
 @app.command("keygen")
 def keygen_command(
     path: Annotated[Path, typer.Argument(help="Where the private key goes, e.g. adapter.pem. 私钥文件。")],

@@ -34,7 +34,7 @@ A department needs no registry: it knows its own key, the type, and the public k
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -112,6 +112,7 @@ class AdapterConfig:
     streams: tuple[StreamConfig, ...]
     create_topics: bool
     nodes: tuple[tuple[str, VerifyKey], ...] = ()
+    named: tuple[Path, ...] = ()  # every path that the file names, but those of sources
 
 
 def load(path: Path) -> AdapterConfig:
@@ -132,7 +133,7 @@ def load(path: Path) -> AdapterConfig:
         _nodes(file),
     )
     file.done()
-    return config
+    return replace(config, named=tuple(file.named()))
 
 
 def _zone_key(section: Section) -> WrapKey:

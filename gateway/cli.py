@@ -45,7 +45,7 @@ def new_root(
 
 @app.command()
 def keygen(
-    kind: Annotated[str, typer.Argument(help="node, app, zone, auditor, store or audit-log. 密钥用途。")],
+    kind: Annotated[str, typer.Argument(help="node, app, zone, auditor, recovery, store or audit-log. 密钥用途。")],
     key: Annotated[Path, typer.Argument(help="Where the private key goes; what to register beside it. 私钥文件。")],
     alg: Annotated[str, typer.Option(help="Of node and app: ES256, ES384 or EdDSA. 算法。")] = "ES256",
     origin: Annotated[str, typer.Option(help="Of an audit log: its name, as in the registry. 日志名称。")] = "",
@@ -196,6 +196,43 @@ def topics_apply(config: Config = DEFAULT_CONFIG, registry: Built = None, as_jso
     from gateway.topics_cli import apply
 
     apply(config, registry, as_json)
+
+
+@app.command("backup")
+def backup_command(
+    target: Annotated[Path, typer.Argument(metavar="FILE|DIR", help="Where the backup goes. 备份文件或目录。")],
+    config: Config = DEFAULT_CONFIG,
+    recipient: Annotated[
+        Path | None, typer.Option(metavar="KEY", help="The recovery key's public half: encrypts it. 恢复公钥。")
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="In the clear, private keys included. 明文。")] = False,
+    also: Annotated[
+        list[Path] | None, typer.Option(metavar="PATH", help="A file or directory more, the registry's say. 另加。")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Back up what the message log cannot give back: keys, configuration, audit logs. 备份密钥、配置与审计日志。"""
+    from gateway.backup_cli import backup
+
+    backup(config, target, recipient, plain, also or [], as_json)
+
+
+@app.command("restore")
+def restore_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup. 备份文件。")],
+    into: Annotated[Path, typer.Option(metavar="DIR", help="Where everything goes. 恢复到此目录。")],
+    recovery_key: Annotated[
+        Path | None, typer.Option(metavar="KEY", help="The recovery key's private half. 恢复私钥。")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="What is there is moved aside and kept. 原有文件移到旁边保留。")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring a backup back, once all of it is checked. 核对后恢复备份。"""
+    from gateway.backup_cli import restore
+
+    restore(file, into, recovery_key, replace, as_json)
 
 
 Number = Annotated[int, typer.Argument(metavar="N", min=0, help="The store's number, see `list`. 存储编号。")]

@@ -4,6 +4,7 @@ node, app    signs (ES256 unless said): PATH, and PATH's stem with .pub.pem
 zone         opens what departments encrypt to the zone: likewise
 auditor      opens the day keys of an audit log's openings: likewise
 store        wraps a store's data key: PATH alone, there is nothing to register
+recovery     opens backups: likewise; keep it offline
 audit-log    signs the checkpoints of one log: PATH, and the verifier key of its origin, stem with .vkey
 """
 
@@ -61,6 +62,7 @@ _KINDS: Mapping[str, Callable[[Path, str, str], Path | None]] = {
     "app": _signing,
     "zone": _wrapping,
     "auditor": _wrapping,
+    "recovery": _wrapping,
     "store": _secret,
     "audit-log": _audit_log,
 }

@@ -66,6 +66,7 @@ class Section:
     _lines: Mapping[Place, int] = field(repr=False)
     _asked: set[str] = field(default_factory=set, repr=False)
     _children: "list[Section]" = field(default_factory=list, repr=False)
+    _paths: list[Path] = field(default_factory=list, repr=False)
 
     def text(self, name: str, default: D = _REQUIRED) -> str | D:
         """A text, not empty."""
@@ -95,7 +96,7 @@ class Section:
 
     def path(self, name: str, default: D = _REQUIRED) -> Path | D:
         """A path, absolute; a relative one starts at the directory of the configuration file, `~` is home."""
-        return self._get(name, "text", _is_text, default, lambda n, value: self._resolve(self._not_empty(n, value)))
+        return self._get(name, "text", _is_text, default, lambda n, value: self._name(self._not_empty(n, value)))
 
     def paths(self, name: str, default: D = _REQUIRED) -> tuple[Path, ...] | D:
         """A list of paths, perhaps empty, each as `path`."""
@@ -173,6 +174,15 @@ class Section:
             return value
         offered = _OFFERED.fill(options=", ".join(options))
         raise self.mistake(_NOT_OFFERED.fill(name=name, value=repr(value)), name, _closest(value, options) or offered)
+
+    def named(self) -> list[Path]:
+        """Every path that `path` gave, here and in every table read from here: what belongs to a configuration."""
+        return [*self._paths, *(path for child in self._children for path in child.named())]
+
+    def _name(self, value: str) -> Path:
+        path = self._resolve(value)
+        self._paths.append(path)
+        return path
 
     def _resolve(self, value: str) -> Path:
         return (self.file.parent / Path(value).expanduser()).absolute()

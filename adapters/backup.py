@@ -1,0 +1,189 @@
+"""Backup and restore of an adapter: its outbox, its keys, its configuration.
+
+1. In a backup are the configuration, the files that it names (mappings and types too, sources not), and a copy of the
+   outbox as it is at one instant, taken while the adapter may run.
+2. An outbox from a backup is old: numbers that it would give have been given. So it never goes on where it stood. A
+   restore begins a new epoch for each stream, above every one before, and drops what was still to be sent; the next
+   run restates everything, and what only the lost outbox had published is withdrawn or published again by that.
+3. What was erased after the backup was made stays erased: the log is read for erasures first, and without the log
+   nothing is restored. Their keys are believed as they stand, because the month's feed key may be lost with the outbox;
+   a wrong one closes a record that `readmit` opens again.
+4. Everything is checked beside its place before anything is put there; the outbox comes last.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import apsw
+import orjson
+
+from adapters import outbox_journal
+from adapters.config import AdapterConfig, load
+from adapters.outbox import Outbox
+from adapters.outbox_file import Lock
+from adapters.outbox_tables import StreamState
+from contracts.edge import archive, backups
+from contracts.edge.archive import Item, Manifest
+from contracts.edge.backups import Made
+from contracts.edge.clock import now_ms
+from contracts.edge.config import parse_toml
+from contracts.edge.transport import Transport, open_transport
+from contracts.errors import Corrupt, UserError
+from contracts.hpke import UnwrapKey, WrapKey
+from contracts.messages import ERASED_PREFIX
+from contracts.text import Text
+
+KIND = "adapter"
+READ_AT_ONCE = 1000
+_PARTS = ("-wal", "-shm")
+_PREFIX = ERASED_PREFIX.encode()
+_NO_OUTBOX = Text("尚无发件箱可备份", "There is no outbox to back up yet")
+_RUN_FIRST = Text("请先运行适配器。", "Run the adapter first.")
+_ERASE = """
+INSERT INTO erased (stream, rec) SELECT ?1, value FROM json_each(?2) WHERE true ON CONFLICT DO NOTHING
+"""
+_EMPTY = """
+UPDATE records SET digest = NULL, file = NULL, line = NULL
+WHERE stream = ?1 AND rec IN (SELECT value FROM json_each(?2))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was brought back. `epochs`: the new one of each stream, by evidence type; `erased`: records that the log
+    says were erased and the backup still had; `aside`: where old files went."""
+
+    manifest: Manifest
+    config: Path
+    epochs: dict[str, int]
+    erased: int
+    aside: Path | None
+
+
+def make(config_path: Path, target: Path, to: WrapKey | None, also: Iterable[Path] = ()) -> Made:
+    """Back up the adapter of a configuration."""
+    config = load(config_path)
+    if not config.outbox.exists():
+        raise UserError(_NO_OUTBOX, str(config.outbox), _RUN_FIRST)
+    named = [path for path in config.named if path.is_file() and path != config.outbox]
+    schemas = [path.with_suffix(".schema.json") for path in named]
+    own = [config_path.absolute(), *named, *(path for path in schemas if path.is_file())]
+    files = [*own, *(path.absolute() for path in also)]
+    base = backups.base_of([*files, config.outbox])
+    facts = {
+        "adapter": config.adapter,
+        "config": config_path.absolute().relative_to(base).as_posix(),
+        "outbox": config.outbox.relative_to(base).as_posix(),
+        "base": str(base),
+    }
+    with TemporaryDirectory(prefix=".backup-", dir=config.outbox.parent) as name:
+        copied = Path(name) / "outbox"
+        _copy(config.outbox, copied)
+        items = [*archive.names(backups.files_of(files), base), Item(facts["outbox"], copied)]
+        return backups.make(target, KIND, config.adapter, facts, items, to)
+
+
+def _copy(outbox: Path, copied: Path) -> None:
+    """The outbox at one instant, by SQLite's own backup."""
+    copied.touch(0o600)
+    with (
+        closing(apsw.Connection(str(outbox), flags=apsw.SQLITE_OPEN_READWRITE)) as source,
+        closing(apsw.Connection(str(copied))) as target,
+    ):
+        source.set_busy_timeout(30_000)
+        with target.backup("main", source, "main") as work:
+            work.step()
+
+
+# --- restore -----------------------------------------------------------------------------------------------------
+
+
+def restore(
+    file: Path, key: UnwrapKey | None, into: Path, replace: bool, advance: Callable[[int], None] = lambda _: None
+) -> Restored:
+    """Bring an adapter back into the directory `into`. Raises `UserError`, `LogUnavailable` (rule 3), `Corrupt`."""
+    into = into.absolute()
+    with archive.staging(into) as staged, ExitStack() as stack:
+        manifest = archive.unpack(file, KIND, key, staged)
+        backups.refuse_earlier(manifest)
+        place = manifest.facts["config"]
+        config, outbox = load(staged / place), into / manifest.facts["outbox"]
+        if outbox.parent.is_dir():
+            stack.enter_context(Lock(outbox))
+        epochs, erased = _renew(staged / manifest.facts["outbox"], config, _log(config, staged / place, into), advance)
+        aside = backups.aside(into) if replace else None
+        archive.install(staged, manifest, into, aside)
+        _drop_parts(outbox)
+    moved = aside if aside is not None and aside.exists() else None
+    return Restored(manifest, into / place, epochs, erased, moved)
+
+
+def _log(config: AdapterConfig, staged: Path, into: Path) -> Transport:
+    """The log that the configuration names: an embedded one is found from where the file will be, not from here."""
+    text = staged.read_text("utf-8")
+    log = parse_toml(text, staged).section("log")
+    if log.text("kind") != "embedded":
+        return config.transport  # its passwords and certificates lie beside it here
+    final = into / staged.relative_to(next(one for one in staged.parents if one.parent == into))
+    return open_transport(parse_toml(text, final).section("log"))
+
+
+def _renew(
+    outbox: Path, config: AdapterConfig, log: Transport, advance: Callable[[int], None]
+) -> tuple[dict[str, int], int]:
+    """Rules 2 and 3, in the unpacked outbox; the new epochs, and how many records were erased by that."""
+    _check(outbox)
+    epochs, erased = {}, 0
+    with Outbox(outbox, config.organisation, config.adapter) as opened:
+        for stream in config.streams:
+            state = opened.known_stream(stream.stream.evidence_type)
+            if state is None:
+                continue
+            erased += _erase(opened, state, _erasures(log, stream.stream.topic, advance))
+            reason = "restored from a backup"
+            epochs[stream.stream.evidence_type] = outbox_journal.begin_epoch(opened, state, now_ms(), reason)
+        opened.tidy()
+    return epochs, erased
+
+
+def _check(outbox: Path) -> None:
+    try:
+        with closing(apsw.Connection(str(outbox))) as db:
+            found = db.execute("PRAGMA quick_check(1)").get
+    except apsw.Error as error:
+        raise Corrupt(f"outbox: {error}") from error
+    if found != "ok":
+        raise Corrupt(f"outbox: {found}")
+
+
+def _erase(outbox: Outbox, state: StreamState, records: set[str]) -> int:
+    known = outbox_journal.closed(outbox, state).erased
+    new = sorted(records - known)
+    with outbox.transaction() as db:
+        bindings = (state.id, orjson.dumps(new).decode())
+        db.execute(_ERASE, bindings)
+        db.execute(_EMPTY, bindings)
+    return len(new)
+
+
+def _erasures(log: Transport, topic: str, advance: Callable[[int], None]) -> set[str]:
+    """The records that the log says were erased. Raises `TopicUnknown`, `LogUnavailable`."""
+    found: set[str] = set()
+    with log.reader() as reader:
+        reader.assign({topic: reader.earliest(topic)})
+        end = reader.end(topic)
+        while reader.position(topic) < end:
+            records = reader.read(READ_AT_ONCE, 1.0)
+            keys = (record.key for record in records if record.key.startswith(_PREFIX))
+            found.update(key.removeprefix(_PREFIX).decode("utf-8", "replace") for key in keys)
+            advance(len(records))
+    return found
+
+
+def _drop_parts(outbox: Path) -> None:
+    """What SQLite kept beside the outbox that was there would be taken for this one's."""
+    for part in _PARTS:
+        outbox.with_name(outbox.name + part).unlink(missing_ok=True)

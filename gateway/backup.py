@@ -1,0 +1,128 @@
+"""Backup and restore of a node: what the message log cannot give back.
+
+1. In a backup are the configuration, every file that it names (private keys, certificates, pins, passwords),
+   `registry-seen.json`, and each audit log as a whole copy made while it is written. What else belongs to an
+   installation (the directory of the registry, say) is named by whoever makes it. Stores are not: they are built from
+   the log.
+2. A restore unpacks and checks everything beside its place first. Audit logs are verified entry by entry, and against
+   the highest head known elsewhere (`head_dir`): an older log is refused.
+3. Nothing is put where a process of the node runs. With `replace`, what is there is moved aside, audit logs as a whole.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit import backup as audit_backup
+from audit.disk import lock
+from contracts.edge import archive, backups
+from contracts.edge.archive import Item, Manifest
+from contracts.edge.backups import Made
+from contracts.edge.transport import open_transport
+from contracts.errors import UserError
+from contracts.hpke import UnwrapKey, WrapKey
+from contracts.text import Text
+from gateway.config import NodeConfig, load
+from gateway.store.stores import Stores
+
+KIND = "node"
+
+_RUNNING = Text("该目录中有进程正在运行", "A process of this node is running there")
+_STOP = Text("请先停止它。", "Stop it first.")
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was brought back: the configuration's new place, entries of each audit log, where old files went."""
+
+    manifest: Manifest
+    config: Path
+    audit: dict[str, int]
+    aside: Path | None
+
+
+def make(config_path: Path, target: Path, to: WrapKey | None, also: Iterable[Path] = ()) -> tuple[Made, dict[str, int]]:
+    """Back up the node of a configuration; the backup, and the entries of each audit log in it."""
+    config = load(config_path)
+    open_transport(config.log)  # asks for the files that the log's options name
+    config.file.done()
+    own = [config_path.absolute(), *(path for path in config.file.named() if path.is_file()), *config.zone_keys]
+    seen = config.data_dir / "registry-seen.json"
+    own += [seen] if seen.exists() else []
+    extra = [path.absolute() for path in also]
+    base = backups.base_of([*own, *extra, config.data_dir])
+    facts = {"node": config.node_id, "config": os.path.relpath(config_path.absolute(), base), "base": str(base)}
+    with _audit_copies(config) as (copies, sizes):
+        items = [*archive.names(backups.files_of([*own, *extra]), base), *_audit_items(config, copies, base)]
+        return backups.make(target, KIND, config.node_id, facts, items, to), sizes
+
+
+@contextmanager
+def _audit_copies(config: NodeConfig) -> Iterator[tuple[Path, dict[str, int]]]:
+    """A copy of each audit log, side by side, for the length of a `with`: links mostly, they take no room."""
+    logs = _logs(config.data_dir)
+    parent = config.data_dir if config.data_dir.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix=".backup-", dir=parent) as name:
+        copies = Path(name)
+        yield copies, {log.name: audit_backup.copy(log, copies / log.name).size for log in logs}
+
+
+def _audit_items(config: NodeConfig, copies: Path, base: Path) -> Iterator[Item]:
+    for path in backups.files_of([copies]):
+        place = config.data_dir / "audit" / path.relative_to(copies)
+        yield Item(place.relative_to(base).as_posix(), path)
+
+
+def _logs(data_dir: Path) -> list[Path]:
+    return [path for path in sorted((data_dir / "audit").glob("*")) if audit_backup.is_log(path)]
+
+
+# --- restore -----------------------------------------------------------------------------------------------------
+
+
+def restore(
+    file: Path, key: UnwrapKey | None, into: Path, replace: bool, advance: Callable[[int], None] = lambda _: None
+) -> Restored:
+    """Bring a node back into the directory `into`. Raises `UserError`, `Corrupt` (an audit log: rule 2)."""
+    into = into.absolute()
+    with archive.staging(into) as staged:
+        manifest = archive.unpack(file, KIND, key, staged)
+        config = load(staged / manifest.facts["config"])
+        known = _final(config.serve.head_dir, staged, into) if config.serve and config.serve.head_dir else None
+        sizes = {log.name: audit_backup.check(log, known, advance).size for log in _logs(config.data_dir)}
+        data_dir = _final(config.data_dir, staged, into)
+        _refuse_running(data_dir, config)
+        aside = backups.aside(into) if replace else None
+        if aside is not None:
+            _move_logs(data_dir, sizes, aside)
+        archive.install(staged, manifest, into, aside)
+    moved = aside if aside is not None and aside.exists() else None
+    return Restored(manifest, into / manifest.facts["config"], sizes, moved)
+
+
+def _final(path: Path, staged: Path, into: Path) -> Path:
+    """Where a path of the unpacked configuration will be; what is outside of the backup stays where it is."""
+    path = Path(os.path.normpath(path))
+    return into / path.relative_to(staged) if path.is_relative_to(staged) else path
+
+
+def _refuse_running(data_dir: Path, config: NodeConfig) -> None:
+    """Rule 3."""
+    for log in _logs(data_dir):
+        descriptor = lock(log / "lock")
+        if descriptor is None:
+            raise UserError(_RUNNING, str(log), _STOP)
+        os.close(descriptor)
+    stores = Stores(data_dir / "stores", config.store_key)
+    if any(stores.is_written(number) for number in stores.numbers()):
+        raise UserError(_RUNNING, str(stores.directory), _STOP)
+
+
+def _move_logs(data_dir: Path, names: Iterable[str], aside: Path) -> None:
+    for log in _logs(data_dir):
+        if log.name in names:
+            aside.mkdir(parents=True, exist_ok=True, mode=0o700)
+            log.rename(aside / f"audit-{log.name}")
