@@ -147,6 +147,12 @@ def test_what_was_seen_last_must_be_readable(city: Layout, root: SigningKey, log
             "until = 2036-12-31",
             "until must be a time with its offset",
         ),
+        (
+            "apps.toml",
+            'keys = [{ alg = "ES256", public_key = "../keys/app-city-mobile.pub.pem" }]',
+            "",
+            "apps city-mobile has neither key nor certificate",
+        ),
         ("apps.toml", 'en = "City mobile app"', 'fr = "Mobile"', "en is missing"),
         ("registry.toml", "[registry]", "[registri]", "[registry] must stand exactly once"),
     ],
