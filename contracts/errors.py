@@ -370,6 +370,14 @@ ERRORS: Mapping[str, ErrorRow] = {
         "请对照事项目录(/v1/service-items)。",
         "See the catalogue of service items (/v1/service-items).",
     ),
+    "type_not_in_force": _row(
+        "policy",
+        403,
+        "该证照类型当前没有生效的版本",
+        "No version of this evidence type is in force today",
+        "请看证照类型的生效与停用日期(/v1/evidence-types)。",
+        "See when its versions are in force (/v1/evidence-types).",
+    ),
     "fact_unknown": _row(
         "client",
         400,

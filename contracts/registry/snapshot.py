@@ -9,7 +9,8 @@ from functools import cached_property
 
 from contracts.algorithms import VerifyKey
 from contracts.errors import Fault
-from contracts.evidence_types import EvidenceType
+from contracts.evidence_types import DEPRECATED, IN_FORCE, EvidenceType
+from contracts.life_cycle import local_day
 from contracts.registry.model import (
     ACTIVE,
     Adapter,
@@ -86,9 +87,19 @@ class Snapshot:
         return {item.vct: item for item in self.contents.evidence_types}
 
     @cached_property
-    def current_types(self) -> Mapping[str, EvidenceType]:
-        """The highest version of each evidence type, by id."""
-        return {item.id: item for item in sorted(self.contents.evidence_types, key=lambda item: item.version)}
+    def versions(self) -> Mapping[str, tuple[EvidenceType, ...]]:
+        """The versions of each evidence type, newest first, by id."""
+        found: dict[str, tuple[EvidenceType, ...]] = {}
+        for item in sorted(self.contents.evidence_types, key=lambda item: item.version):
+            found[item.id] = (item, *found.get(item.id, ()))
+        return found
+
+    def type_in_force(self, type_id: str, now: int) -> EvidenceType | None:
+        """The newest version that is in force (deprecated or not) on the local day at `now` (Unix ms)."""
+        for item in self.versions.get(type_id, ()):
+            if item.phase(local_day(now, item.utc_offset)) in (IN_FORCE, DEPRECATED):
+                return item
+        return None
 
     @cached_property
     def items(self) -> Mapping[str, ServiceItem]:

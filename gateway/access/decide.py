@@ -8,7 +8,7 @@ In this order; the first rule that does not hold decides:
 3. Of these grants, one covers the channel; of those, one has not run out; of those, one has not used up its day.
    The channel is the one that the request names; it may be left out where these grants have only one.
 4. Facts that are declared are the item's; a bundle declares all of them. The item lists a proof of the evidence type
-   that applies under them, and the registry has the type.
+   that applies under them, and the registry has a version of the type that is in force today.
 5. The fields asked for are fields of these proofs; asking for none means all of them. `Listing.allowed` says
    which fields each version of the type may show: a proof that pins a version opens no other one.
 6. A question about a holder uses a scheme of the type; a question by key field, one of the type's key fields.
@@ -133,13 +133,14 @@ class Policy:
         return found
 
     def listing(
-        self, item: ServiceItem, type_id: str, fields: tuple[str, ...] | None, facts: Declared = ()
+        self, item: ServiceItem, type_id: str, fields: tuple[str, ...] | None, now: int, facts: Declared = ()
     ) -> Listing | Refused:
-        """Rules 4 and 5."""
-        key = (item.id, type_id, fields, facts)
+        """Rules 4 and 5, at `now` (Unix ms)."""
+        evidence_type = self.registry.type_in_force(type_id, now)
+        key = (item.id, type_id if evidence_type is None else evidence_type.vct, fields, facts)
         found = self._listings.get(key)
         if found is None:
-            worked_out = _listing(self.registry, item, type_id, fields, dict(facts))
+            worked_out = _listing(item, type_id, evidence_type, fields, dict(facts))
             if isinstance(worked_out, Refused):
                 return worked_out
             found = _remember(self._listings, key, worked_out)
@@ -151,7 +152,7 @@ def decide(caller: Caller, question: Question, policy: Policy, usage: Usage, now
     admitted = admit(caller, question.purpose, policy, usage, now)
     if isinstance(admitted, Refused):
         return admitted
-    listing = policy.listing(admitted.item, question.evidence_type, question.fields, question.purpose.facts)
+    listing = policy.listing(admitted.item, question.evidence_type, question.fields, now, question.purpose.facts)
     if isinstance(listing, Refused):
         return listing
     by = _by(question.by, listing.type)
@@ -175,7 +176,7 @@ def decide_bundle(
     if undeclared is not None:
         return undeclared
     proofs = tuple(
-        (proof, _proof(admitted, proof, question.holder, policy.registry) if proof.applies(facts) else None)
+        (proof, _proof(admitted, proof, question.holder, policy.registry, now) if proof.applies(facts) else None)
         for proof in admitted.item.proofs
     )
     holder = next((outcome.by for _, outcome in proofs if isinstance(outcome, Granted)), None)
@@ -230,16 +231,17 @@ def _only_channel(grants: Iterable[Grant]) -> str | None:
 
 
 def _listing(
-    registry: Snapshot, item: ServiceItem, type_id: str, asked: tuple[str, ...] | None, facts: Facts
+    item: ServiceItem, type_id: str, evidence_type: EvidenceType | None, asked: tuple[str, ...] | None, facts: Facts
 ) -> Listing | Refused:
     unknown = _unknown_fact(item, facts)
     if unknown is not None:
         return unknown
     listing_it = item.proofs_of(type_id)
     proofs = tuple(proof for proof in listing_it if proof.applies(facts))
-    evidence_type = registry.current_types.get(type_id)
-    if evidence_type is None or not listing_it:
+    if not listing_it:
         return Refused("type_not_listed", "/evidence_type")
+    if evidence_type is None:
+        return Refused("type_not_in_force", "/evidence_type")
     if not proofs:
         missing = next((one.when[0] for one in listing_it if one.when and one.when[0] not in facts), None)
         return Refused("fact_missing", f"/facts/{missing}") if missing else Refused("proof_not_needed", "/facts")
@@ -268,20 +270,20 @@ def visible_items(app: App, registry: Snapshot, now: int) -> tuple[ServiceItem, 
     return tuple(item for item in registry.contents.service_items if item.id in granted)
 
 
-def _proof(admitted: Admission, proof: Proof, holder: ByHolder, registry: Snapshot) -> Granted | Refused:
-    evidence_type = type_of(proof, registry)
+def _proof(admitted: Admission, proof: Proof, holder: ByHolder, registry: Snapshot, now: int) -> Granted | Refused:
+    evidence_type = type_of(proof, registry, now)
     if evidence_type is None:
-        return Refused("type_not_listed")
+        return Refused("type_not_in_force")
     by = _by_holder(holder, evidence_type, "/holder")
     if isinstance(by, Refused):
         return by
     return Granted(admitted.item, admitted.channel, _opened(evidence_type, (proof,), frozenset(proof.fields)), by)
 
 
-def type_of(proof: Proof, registry: Snapshot) -> EvidenceType | None:
-    """The version of the type that the proof means: the one that it pins, or the one in force."""
+def type_of(proof: Proof, registry: Snapshot, now: int) -> EvidenceType | None:
+    """The version of the type that the proof means: the one that it pins, or the one in force at `now` (Unix ms)."""
     if proof.version is None:
-        return registry.current_types.get(proof.evidence_type)
+        return registry.type_in_force(proof.evidence_type, now)
     return registry.types.get(vct_of(proof.evidence_type, proof.version))
 
 

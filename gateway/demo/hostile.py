@@ -98,7 +98,7 @@ def _altered_disclosure(message: bytes) -> bytes:
 
 def _signed_by(scene: Scene, key: SigningKey) -> bytes:
     """A well-formed withdrawal of the true record, signed by somebody else."""
-    evidence_type = scene.registry.current_types[scene.stream.evidence_type]
+    evidence_type = scene.registry.versions[scene.stream.evidence_type][0]
     position = Position(2**52, 1)
     change = Change(scene.stream, scene.record.key.decode(), messages.WITHDRAW, position, position.epoch // 1000)
     return messages.seal(change, evidence_type, key, iter(()), position.epoch // 1000)

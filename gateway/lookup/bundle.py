@@ -27,6 +27,7 @@ import orjson
 from audit.record import MAX_RECORDS
 from contracts.encoding import Json
 from contracts.errors import Fault
+from contracts.evidence_types import ENDED
 from contracts.life_cycle import CURRENT, STATUSES
 from contracts.service_items import Proof
 from contracts.text import Text
@@ -145,8 +146,8 @@ def sentence(part: Part, result: str, rendered: Sequence[Rendered]) -> Text:
 
 
 def usable(one: Rendered) -> bool:
-    """Whether a record proves what it is for: valid, and within its validity."""
-    return one.status == VALID and one.validity_state == CURRENT
+    """Whether a record proves what it is for: valid, within its validity, of a version that has not ended."""
+    return one.status == VALID and one.validity_state == CURRENT and one.type_phase != ENDED
 
 
 def complete(granted: BundleGranted, answered: Sequence[_Answered]) -> bool:

@@ -8,7 +8,9 @@
    `codes` labels the coded values that the document has.
 5. `validity_state` compares the validity with the local day of the question, in the type's zone (`utc_offset`): a
    department may be slow to say "expired".
-6. A record whose newest state was refused has no content: `status` is `refused`, `document` and `sd_jwt` are null.
+6. `type_phase` says whether the version of the type that the record was published under is in force, deprecated or
+   ended.
+7. A record whose newest state was refused has no content: `status` is `refused`, `document` and `sd_jwt` are null.
    It is never left out, because "not found" would be untrue.
 """
 
@@ -31,6 +33,9 @@ REFUSED: Final = "refused"
 
 MAX_MADE: Final = 1024
 
+_FORM = (
+    b'{"record":"%b","status":"%b","validity_state":"%b","type_phase":"%b",%b,"document":%b,"codes":%b,"sd_jwt":"%b"}'
+)
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 # By length modulo 4: what fills a group up so that it ends in line feeds. And "[", ",", "]", each with two spaces.
 _FILL = (b"", b"", b"oK", b"K")
@@ -45,6 +50,7 @@ class Rendered(NamedTuple):
     status: str
     released: bytes | None
     validity_state: str | None = None
+    type_phase: str | None = None
     supersedes: Sequence[str] = ()
 
 
@@ -53,8 +59,8 @@ class Frame:
     """What all records of one type and grant have in common (rule 4): the fields shown, the JSON members that depend
     on nothing else, and the labels of coded values by field. `made` remembers what `_codes` made of them."""
 
+    type: EvidenceType
     allowed: frozenset[str]
-    utc_offset: str
     members: bytes
     codes: Mapping[str, Mapping[str, Text]]
     made: dict[tuple[Json, ...], bytes] = field(default_factory=dict, compare=False)
@@ -78,7 +84,7 @@ def frame(evidence_type: EvidenceType, allowed: frozenset[str]) -> Frame:
         "restrictions": RESTRICTIONS,
         **{name: labels for name, labels in coded.items() if labels},
     }
-    return Frame(allowed, evidence_type.utc_offset, orjson.dumps(members)[1:-1], codes)
+    return Frame(evidence_type, allowed, orjson.dumps(members)[1:-1], codes)
 
 
 def render(granted: Granted, row: StoredRecord, common: Frame, now: int) -> Rendered:
@@ -86,18 +92,20 @@ def render(granted: Granted, row: StoredRecord, common: Frame, now: int) -> Rend
     if row.message is None:
         return Rendered(_refused(row), REFUSED, None)
     document, sd_jwt = disclose(row.message, common.allowed, granted)
-    state = validity_state(document["validity"], local_day(now, common.utc_offset))
+    day = local_day(now, common.type.utc_offset)
+    state, phase = validity_state(document["validity"], day), common.type.phase(day)
     # Record ids are plain ASCII and statuses words of ours: both checked before the message was stored.
-    form = b'{"record":"%b","status":"%b","validity_state":"%b",%b,"document":%b,"codes":%b,"sd_jwt":"%b"}' % (
+    form = _FORM % (
         row.record.encode(),
         document["status"].encode(),
         state.encode(),
+        phase.encode(),
         common.members,
         orjson.dumps(document),
         _codes(common, document),
         sd_jwt,
     )
-    return Rendered(form, document["status"], sd_jwt, state, document.get("supersedes", ()))
+    return Rendered(form, document["status"], sd_jwt, state, phase, document.get("supersedes", ()))
 
 
 def disclose(message: bytes, allowed: frozenset[str], granted: Granted) -> tuple[dict[str, Json], bytes]:
@@ -165,6 +173,7 @@ def _refused(row: StoredRecord) -> bytes:
             "record": row.record,
             "status": REFUSED,
             "validity_state": None,
+            "type_phase": None,
             "evidence_type": row.vct,
             "labels": {},
             "withheld": [],

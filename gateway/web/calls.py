@@ -287,7 +287,7 @@ def access_facts(
         channel=asked.channel,
         service_item=purpose.item if purpose is not None and purpose.item in registry.items else None,
         action=call.action,
-        evidence_types=[name for name in asked.evidence_types if name in registry.current_types],
+        evidence_types=[name for name in asked.evidence_types if name in registry.versions],
         decision=decision,
         reason=reason,
         policy_version=registry.version,

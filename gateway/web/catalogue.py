@@ -27,13 +27,13 @@ async def service_items(call: Call, request: web.Request) -> Outcome:
 async def evidence_types(call: Call, request: web.Request) -> Outcome:
     """The evidence types that these items need."""
     del request
-    types = types_of(_items(call), call.registry)
+    types = types_of(_items(call), call.registry, call.now)
     return _listed(call, "evidence_types", [{**one.to_json(), "vct": one.vct} for one in types])
 
 
-def types_of(items: Iterable[ServiceItem], registry: Snapshot) -> list[EvidenceType]:
+def types_of(items: Iterable[ServiceItem], registry: Snapshot, now: int) -> list[EvidenceType]:
     """Rule 2, in the order of first mention."""
-    found = (type_of(proof, registry) for item in items for proof in item.proofs)
+    found = (type_of(proof, registry, now) for item in items for proof in item.proofs)
     return list({one.vct: one for one in found if one is not None}.values())
 
 

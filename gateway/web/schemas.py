@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from contracts.errors import FAULTS
+from contracts.evidence_types import ANNOUNCED, DEPRECATED, ENDED, IN_FORCE
 from contracts.identifiers import HOLDER_SCHEMES
 from contracts.life_cycle import CURRENT, LAPSED, STATUSES, UPCOMING
 from contracts.service_items import MAX_FACTS
@@ -154,6 +155,11 @@ _RECORD = _closed(
             "type": ["string", "null"],
             "enum": [UPCOMING, CURRENT, LAPSED, None],
             "description": "The validity beside today's date at `utc_offset`; null: the newest state was refused",
+        },
+        "type_phase": {
+            "type": ["string", "null"],
+            "enum": [ANNOUNCED, IN_FORCE, DEPRECATED, ENDED, None],
+            "description": "Of the version that the record was published under; null: the newest state was refused",
         },
         "evidence_type": _described(_TEXT, "URI of the type with its version"),
         "utc_offset": _described(_nullable(_TEXT), "Whose days the validity counts in"),

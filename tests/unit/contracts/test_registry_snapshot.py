@@ -51,7 +51,7 @@ def test_types_by_vct_and_the_current_version() -> None:
     registry = Snapshot(1, 2, 3, Contents(evidence_types=(newer, PERMIT, OTHER_TYPE)))
     assert registry.types[f"urn:oncegate:{PERMIT.id}:1"] is PERMIT
     assert registry.types[newer.vct] is newer
-    assert registry.current_types[PERMIT.id] is newer
+    assert registry.versions[PERMIT.id][0] is newer
 
 
 def test_streams() -> None:

@@ -132,7 +132,7 @@ def test_a_pinned_version_opens_no_other() -> None:
 
 def test_a_pinned_version_that_is_not_there_is_no_type() -> None:
     policy = with_proofs(version=99)
-    assert type_of(policy.registry.items[ITEM].proofs[0], policy.registry) is None
+    assert type_of(policy.registry.items[ITEM].proofs[0], policy.registry, NOW) is None
 
 
 def test_what_is_remembered_is_what_would_be_decided() -> None:

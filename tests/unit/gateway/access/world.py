@@ -1,4 +1,4 @@
-"""A small registry to decide with: two items, three apps, catalogue types. Times are small numbers of milliseconds."""
+"""A small registry to decide with: two items, three apps, catalogue types. Times are in Unix ms, a second apart."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from gateway.tokens.values import Caller
 
 ITEM, OTHER_ITEM = "cn.open-restaurant", "cn.transfer-vehicle"
 IDENTITY, LICENCE, VEHICLE = "cn.identity-card", "cn.business-licence", "cn.vehicle-registration"
-NOW, UNTIL, FRESH, VALID = 1_000, 2_000, 3_000, 4_000
+NOW, UNTIL, FRESH, VALID = (1_750_000_000_000 + 1_000 * step for step in range(4))
 PERSON = catalogue.examples(IDENTITY)["valid"][0]["holders"][0]["id"]
 
 
