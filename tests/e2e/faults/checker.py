@@ -243,6 +243,7 @@ def _record(answer: Answer, receipt: Mapping[str, Any], found: Found) -> Iterato
     leaf = log.leaves[receipt["index"]]
     if f"sha-256:{leaf_hash(leaf).hex()}" != receipt["leaf_hash"]:
         yield f"entry {receipt['index']} is another one"
+        return
     known, said = json.loads(leaf), _expected(answer, unb64(receipt["salt"]))
     yield from (f"{name} is {known.get(name)!r}, not {value!r}" for name, value in said.items() if known[name] != value)
 

@@ -15,11 +15,12 @@ from tests.e2e.faults.scenarios import SCENARIOS
 from tests.e2e.kafka.broker import running
 
 TABLE = pytest.StashKey[list[tuple[object, ...]]]()
+NOTES = pytest.StashKey[list[str]]()
 SEED = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[TABLE] = []
+    config.stash[TABLE], config.stash[NOTES] = [], []
     chosen = config.getoption("--fault-seed")
     config.stash[SEED] = time.time_ns() % 1_000_000 if chosen is None else chosen
 
@@ -29,12 +30,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "scenario" in metafunc.fixturenames:
         rows = [(one.nodes, one, one.times_in(long)) for one in SCENARIOS if one.times_in(long)]
         names = [one.name.replace(" ", "-") for _, one, _ in rows]
-        metafunc.parametrize(("run", "scenario", "times"), rows, ids=names, indirect=["run"], scope="module")
+        metafunc.parametrize(("run", "scenario", "times"), rows, ids=names, indirect=["run"], scope="package")
     elif "run" in metafunc.fixturenames:
-        metafunc.parametrize("run", [1], ids=["one-broker"], indirect=True, scope="module")
+        metafunc.parametrize("run", [1], ids=["one-broker"], indirect=True, scope="package")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A city with `request.param` brokers."""
     directory = tmp_path_factory.mktemp("city")
@@ -43,7 +44,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         running(directory / "kafka", request.param) as broker,
         City(directory / "city", broker, config.stash[SEED]) as city,
     ):
-        yield Run(city, config.stash[TABLE])
+        yield Run(city, config.stash[TABLE], config.stash[NOTES])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -52,3 +53,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section(f"faults (seed {config.stash[SEED]})")
         for cells in (COLUMNS, *table):
             terminalreporter.line(line(cells))
+        for note in config.stash[NOTES]:
+            terminalreporter.line(note)

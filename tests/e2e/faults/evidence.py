@@ -4,6 +4,7 @@ Topics by kafka-python's own consumer, files by plain SQL, contents opened by `o
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -154,6 +155,15 @@ def topic_ends(bootstrap: str) -> Mapping[str, int]:
         consumer.close()
 
 
+def topic_keys(bootstrap: str, one: Department) -> list[tuple[int, bytes]]:
+    """Offset and key of every record of a stream."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    try:
+        return [(record.offset, record.key) for record in _records(consumer, one.topic)[0]]
+    finally:
+        consumer.close()
+
+
 def public_key(layout: Layout, one: Department) -> Any:
     return load_pem_public_key(layout.public(one.adapter).read_bytes())
 
@@ -229,6 +239,15 @@ def read_outbox(path: Path) -> Outbox:
         records = {rec: OutboxRow(seq, identity, bool(live)) for rec, seq, identity, live in rows}
     db.close()
     return Outbox(epoch, following - 1, pending, records)
+
+
+def offsets(store: Path) -> Mapping[str, int]:
+    """The next offset of each adapter's stream in a store; empty while there is none."""
+    try:
+        with closing(opened_file(store)) as db:
+            return dict(db.execute("SELECT adapter, coalesce(next, 0) FROM streams"))
+    except apsw.Error:
+        return {}
 
 
 _ROWS = """

@@ -106,9 +106,8 @@ class Layout:
 
     @property
     def store(self) -> Path:
-        """The current one; a path where nothing is before the first."""
-        current = self.data / "stores" / "current"
-        return self.data / "stores" / f"{current.read_text().strip() if current.exists() else 'none'}.sqlite"
+        """The current one."""
+        return current_store(self.data)
 
     @property
     def logs(self) -> Path:
@@ -142,6 +141,12 @@ class Layout:
         return self.keys / f"{name}.crt.pem"
 
 
+def current_store(data: Path) -> Path:
+    """The store that is current below a node's data; a path where nothing is before the first."""
+    current = data / "stores" / "current"
+    return current.with_name(f"{current.read_text().strip() if current.exists() else 'none'}.sqlite")
+
+
 def prepare(root: Path, log_section: str) -> Layout:
     """A new installation below `root`: everything but the sources, with its topics created."""
     slots = tuple(Slot(f"serve-{number}", port) for number, port in enumerate(_free_ports(2), 1))
@@ -152,7 +157,7 @@ def prepare(root: Path, log_section: str) -> Layout:
     _make_keys(layout)
     (layout.registry / "city.toml").write_text(_registry(layout), "utf-8")
     for slot in slots:
-        layout.node_config(slot).write_text(node_config(layout, slot, layout.data), "utf-8")
+        layout.node_config(slot).write_text(node_config(layout, slot, layout.data, Path("../keys")), "utf-8")
     for one in DEPARTMENTS:
         layout.adapter_config(one).write_text(_adapter_config(layout, one), "utf-8")
     _publish(layout)
@@ -247,29 +252,29 @@ units = [{{ id = "hall", names = {_names("hall")} }}]
 """
 
 
-def node_config(layout: Layout, slot: Slot, data: Path) -> str:
+def node_config(layout: Layout, slot: Slot, data: Path, keys_dir: Path) -> str:
     """A node's configuration with its data in `data`."""
     return f"""
 [node]
 id = "node-1"
 zone = "{ZONE}"
 data = "{data}"
-key = "../keys/node.pem"
+key = "{keys_dir}/node.pem"
 [registry]
-root_key = "../keys/root.pub.pem"
+root_key = "{keys_dir}/root.pub.pem"
 [log]
 {layout.log_section}
 [keys]
-zone = ["../keys/zone.pem"]
-store = "../keys/store.key"
+zone = ["{keys_dir}/zone.pem"]
+store = "{keys_dir}/store.key"
 [serve]
 base_url = "{slot.base_url}"
 port = {slot.port}
-certificate = "../keys/tls.crt.pem"
-private_key = "../keys/tls.pem"
+certificate = "{keys_dir}/tls.crt.pem"
+private_key = "{keys_dir}/tls.pem"
 slot = "{slot.name}"
-log_key = "../keys/{slot.name}.pem"
-head_dir = "../heads"
+log_key = "{keys_dir}/{slot.name}.pem"
+head_dir = "{layout.root}/heads"
 """
 
 

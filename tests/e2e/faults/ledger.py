@@ -109,14 +109,17 @@ def _split(data: bytes) -> list[bytes]:
 def _wrong(note: bytes, leaves: Sequence[bytes], vkey: str) -> list[str]:
     """What does not fit between head, key and entries."""
     text, _, signatures = note.rpartition(b"\n\n")
-    origin, _, key = vkey.split("+", 2)
+    origin, key_id, key = vkey.split("+", 2)
     lines = (text + b"\n").decode().split("\n")
     wrong = [] if lines[0] == origin else [f"{origin}: the head is of {lines[0]}"]
     if base64.b64decode(lines[2]) != root_of([leaf_hash(leaf) for leaf in leaves]):
         wrong.append(f"{origin}: the entries do not lead to the root of the head")
-    value = base64.b64decode(signatures.decode().split("\n")[0].split(" ")[2])
     try:
+        dash, name, encoded = signatures.decode().removesuffix("\n").split(" ")
+        value = base64.b64decode(encoded, validate=True)
+        if (dash, name, value[:4].hex()) != ("—", origin, key_id):
+            wrong.append(f"{origin}: the head is signed by {name}")
         Ed25519PublicKey.from_public_bytes(base64.b64decode(key)[1:]).verify(value[4:], text + b"\n")
-    except InvalidSignature:
+    except (InvalidSignature, ValueError):
         wrong.append(f"{origin}: the head's signature does not verify")
     return wrong
