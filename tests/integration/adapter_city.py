@@ -16,7 +16,7 @@ from contracts.edge.transport.embedded import EmbeddedTransport, embedded
 from contracts.envelope import Keyring
 from contracts.feeds import FULL_KEY, KEY, LiveRecord, Statement, open_statement
 from contracts.hpke import DEFAULT_KEM, UnwrapKey
-from contracts.messages import Evidence, open_message
+from contracts.messages import Evidence, log_keys, open_message
 from contracts.registry import Adapter, AdapterKey, Snapshot
 from contracts.registry.snapshot import Contents
 from contracts.streams import Stream
@@ -135,21 +135,21 @@ class Department:
     def records(self) -> list[Record]:
         """Everything in the topic."""
         with self.transport.reader() as reader:
-            reader.assign({STREAM.topic: 0})
+            reader.assign({STREAM.topic: reader.earliest(STREAM.topic)})
             found: list[Record] = []
             while batch := reader.read(10_000, 0):
                 found += batch
         return found
 
     def messages(self) -> list[Evidence]:
-        """The verified messages in the topic, in order."""
-        return [self.open(record) for record in self.records() if record.key not in (KEY, FULL_KEY)]
+        """The verified messages in the topic, in order; of an erasure the one under the record's own key."""
+        return [self.open(record) for record in self.records() if not record.key.startswith(b"@")]
 
     def open(self, record: Record) -> Evidence:
         assert record.value is not None
         found = open_message(self.keyring.open(record.value, STREAM), self.registry)
         assert isinstance(found, Evidence), found
-        assert found.claims.record.encode() == record.key
+        assert record.key in log_keys(found.claims.record, found.claims.operation)
         return found
 
     def statements(self) -> list[Statement]:
