@@ -67,3 +67,10 @@ def test_the_guide_names_every_exit_code() -> None:
 
     codes = {value for name, value in vars(cli).items() if name.startswith("EXIT_") and isinstance(value, int)}
     assert set(map(int, re.findall(r"^\| (\d) \|", GUIDE, re.MULTILINE))) == codes
+
+
+def test_the_guide_names_every_option_of_a_source() -> None:
+    files = (ROOT / "adapters" / "sources").glob("*.py")
+    asked = {name for file in files for name in re.findall(r'section\.\w+\("(\w+)"', file.read_text("utf-8"))}
+    assert {"url", "sheet", "files"} <= asked
+    assert [name for name in asked if not re.search(rf"\b{name}\b", GUIDE)] == []
