@@ -23,7 +23,7 @@ from contracts.edge.clock import now_ms
 from contracts.edge.config import Section, read_toml
 from contracts.edge.doctor import clock, cluster, disk, files, machine, message_log
 from contracts.edge.doctor.disk import Place
-from contracts.edge.doctor.examine import Check, Lazy, Missing, examine
+from contracts.edge.doctor.examine import KNOWN, Check, Lazy, Missing, examine, of_error
 from contracts.edge.doctor.finding import Finding, Told, failed, ok, warning
 from contracts.edge.doctor.locks import is_held
 from contracts.edge.doctor.show import report
@@ -34,8 +34,10 @@ from contracts.text import Text
 
 CONFIGURATION: Final = Text("配置", "configuration")
 OUTBOX: Final = Text("发件箱", "outbox")
+SOURCES: Final = Text("数据源", "sources")
 KEY: Final = Text("适配器密钥", "Adapter key")
 GRACE_S: Final = 60
+_LOG_SECRETS: Final = ("password_file", "token_file", "private_key")
 
 _ABSENT = Text("发件箱尚不存在", "There is no outbox yet")
 _FIRST_RUN = Text(
@@ -44,7 +46,6 @@ _FIRST_RUN = Text(
 _ANOTHER = Text("发件箱属于另一适配器 {who}", "The outbox belongs to another adapter, {who}")
 _OWN_FILE = Text("每个适配器使用自己的 outbox 文件。", "Each adapter has an outbox of its own.")
 _NOT_OUTBOX = Text("这不是发件箱", "The file is not an outbox")
-_PERMISSIONS = Text("请核对路径与权限。", "Check the path and its permissions.")
 _WAITING = Text("{count} 条记录等待写入消息日志", "{count} entries wait for the message log")
 _RUN = Text("请检查消息日志后运行 oncegate-adapter run。", "Look at the log, then oncegate-adapter run.")
 _BRAKED = Text("运行 {run} 被刹停,在批准前不会发布", "Run {run} is braked: nothing is published until a person looks")
@@ -146,11 +147,18 @@ def check_files(situation: Situation) -> Iterator[Finding]:
     yield from files.judge(files.gather(KEY, path, service, lambda: keys.load_signing_key(path, alg).kid))
     if situation.outbox.exists():
         yield from files.judge(files.gather(OUTBOX, situation.outbox, service, lambda: _private(situation.outbox)))
-    log = situation.file.need().section("log")
-    for name in ("password_file", "token_file", "private_key"):
-        if log.has(name):
-            secret = log.path(name)
-            yield from files.judge(files.gather(message_log.TITLE, secret, service, partial(_private, secret)))
+    for title, secret in _credentials(situation.file.need()):
+        yield from files.judge(files.gather(title, secret, service, partial(_private, secret)))
+
+
+def _credentials(file: Section) -> Iterator[tuple[Text, Path]]:
+    """What logs in to the message log and to databases."""
+    log = file.section("log")
+    yield from ((message_log.TITLE, log.path(name)) for name in _LOG_SECRETS if log.has(name))
+    for stream in file.sections("streams"):
+        source = stream.section("source", None)
+        if source is not None and source.has("password_file"):
+            yield SOURCES, source.path("password_file")
 
 
 def _private(path: Path) -> str:
@@ -164,8 +172,9 @@ def check_sources(situation: Situation) -> Iterator[Finding]:
         name = stream.stream.evidence_type
         try:
             next(stream.rows(), None)
-        except UserError as error:
-            yield failed(error.what, error.remedy or _PERMISSIONS, f"{name}: {error.where}")
+        except KNOWN as error:  # of one stream; the others are looked at
+            found = of_error(error)
+            yield Finding(found.level, found.what, f"{name}: {found.where}", found.remedy)
         else:
             yield ok("源数据可读,列齐全", "The source can be read and has its columns", name)
 
@@ -249,7 +258,7 @@ CHECKS: Final[Sequence[Check[Situation]]] = (
     Check("sqlite", Text("SQLite", "SQLite"), check_sqlite),
     Check("disk", Text("磁盘", "disk"), check_disks),
     Check("keys", Text("密钥文件", "key files"), check_files),
-    Check("sources", Text("数据源", "sources"), check_sources),
+    Check("sources", SOURCES, check_sources),
     Check("outbox", OUTBOX, check_outbox),
     Check("log", message_log.TITLE, check_log),
     Check("topics", Text("主题", "topics"), check_topics),
