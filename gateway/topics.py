@@ -28,5 +28,5 @@ def create_missing(transport: Transport, registry: Snapshot) -> tuple[str, ...]:
     """
     with transport.admin() as admin:
         present = admin.topics()
-        wanted = ((name, cleaning) for name, cleaning in topics_of(registry).items() if name not in present)
-        return tuple(name for name, cleaning in wanted if admin.create_topic(name, cleaning))
+        wanted = {name: cleaning for name, cleaning in topics_of(registry).items() if name not in present}
+        return tuple(admin.create_topics(wanted)) if wanted else ()

@@ -91,9 +91,10 @@ class Folding:
 
     def expect(self, feed: Feed, records: Iterable[Record]) -> None:
         """Look up at once what the store has of the records that come next: a log key names the record, else the
-        message is refused. To be called before `take`, for each stream."""
-        keys = {_record(record) for record in records}
-        self._stored[feed.id] = self._rows.known(feed.id, list(keys))
+        message is refused. To be called before `take`; what was looked up for the stream is not asked for again."""
+        if feed.id not in self._stored:
+            keys = {_record(record) for record in records}
+            self._stored[feed.id] = self._rows.known(feed.id, list(keys))
 
     def batch(self) -> Batch:
         """What is to be written."""
@@ -101,9 +102,6 @@ class Folding:
         batch.changes, batch.refusals = self._changes.values(), self._refusals
         batch.states = {number: (feed.state, feed.next) for number, feed in self._feeds.items()}
         return batch
-
-    def is_empty(self) -> bool:
-        return not self._feeds
 
     def stopped(self) -> list[Feed]:
         """The streams that stopped in this batch."""
@@ -223,7 +221,7 @@ class Folding:
             return True
         buckets = None
         if record.key == statement.log_key == feeds.FULL_KEY and is_due(feed.state, statement):
-            if not self.is_empty():
+            if feed.id in self._feeds:
                 return False
             buckets = self._rows.buckets(feed.id, statement.position.epoch, suite)
         outcome = decide_statement(feed.state, statement, buckets, record.key)

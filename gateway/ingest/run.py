@@ -14,7 +14,9 @@
 """
 
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,6 +136,7 @@ class Ingest:
         self._registry: Snapshot | None = None
         self._feeds: dict[str, Feed] = {}  # by topic
         self._missing: frozenset[Stream] = frozenset()
+        self._look_again = 0.0
         self._rejects_wait = True  # an earlier process may have left some
         self._maintained = 0
         self._store = Writer(parts.store, parts.store_kek)
@@ -155,6 +158,8 @@ class Ingest:
             return 0
         if records:
             self._fold(registry, records)
+        if len(records) < MAX_BATCH:
+            self._look_again = 0.0  # there is time for topics that were missing
         if self._rejects_wait:
             self.send_rejects()
         self._store.tidy()
@@ -169,7 +174,7 @@ class Ingest:
             registry = self._parts.registry()
         except Fault as fault:
             raise RegistryClosed(fault.code) from None
-        if registry is not self._registry or self._missing:
+        if registry is not self._registry or (self._missing and time.monotonic() >= self._look_again):
             if registry is not self._registry:
                 _log.info("registry", version=registry.version)
             self._assign(registry)
@@ -181,35 +186,44 @@ class Ingest:
             self._reader.remove(topic)
             del self._feeds[topic]
         waiting = [stream for topic, stream in listed.items() if topic not in self._feeds or self._feeds[topic].stopped]
-        identities = self._reader.identities(stream.topic for stream in waiting)
-        self._missing = frozenset(
-            stream for stream in waiting if not self._open(registry, stream, identities.get(stream.topic))
-        )
+        try:
+            opened = self._open(registry, waiting)
+        except TopicUnknown:  # deleted this very moment: all of them once more, in a while
+            opened = set()
+        self._missing = frozenset(waiting) - opened
+        self._look_again = time.monotonic() + PAUSE_S
         self._registry = registry
 
-    def _open(self, registry: Snapshot, stream: Stream, identity: str | None) -> bool:
-        """Whether the stream is read, or stopped for good; False if its topic is not there (yet, or any more)."""
-        row = self._store.stream(stream)
-        adapter = registry.adapters[stream.adapter]
-        state = resumed(row.state, adapter.lowest_epoch.get(stream.evidence_type, 0))
-        if identity is None and not state.stopped:
-            return False
-        try:
-            following = self._begun(row, identity) if row.next is None else row.next
-            if not state.stopped:
-                self._reader.add(stream.topic, following, row.topic or identity or "")
-        except TopicUnknown:
-            return False
-        home = adapter.zone == self._parts.zone
-        self._feeds[stream.topic] = Feed(row.id, stream, home, state, following, stopped=state.stopped != "")
-        _log.info("stream", stream=str(stream), offset=following, stopped=state.stopped)
-        return True
+    def _open(self, registry: Snapshot, streams: Sequence[Stream]) -> set[Stream]:
+        """Those that are read, or stopped for good; the others' topics are not there (yet, or any more)."""
+        identities = self._reader.identities(stream.topic for stream in streams)
+        rows = self._begun([self._store.stream(stream) for stream in streams], identities)
+        opened = [self._feed(registry, row) for row in rows]
+        read = {feed.stream.topic: feed.next for feed in opened if not feed.stopped}
+        self._reader.extend(read, {row.stream.topic: row.topic for row in rows if row.topic})
+        for feed in opened:
+            self._feeds[feed.stream.topic] = feed
+            _log.info("stream", stream=str(feed.stream), offset=feed.next, stopped=feed.state.stopped)
+        return {feed.stream for feed in opened}
 
-    def _begun(self, row: StreamRow, identity: str | None) -> int:
-        """Where a new stream begins. The identity was asked for before, so that no other topic slips in between."""
-        following = self._reader.earliest(row.stream.topic)
-        self._store.begin(row.id, following, identity or "")
-        return following
+    def _begun(self, rows: Sequence[StreamRow], identities: Mapping[str, str]) -> list[StreamRow]:
+        """The rows of those that may be opened. A new one begins where its topic does. The identities were asked for
+        before, so that no other topic slips in between."""
+        there = [row for row in rows if row.state.stopped or row.stream.topic in identities]
+        starts = self._reader.starts(row.stream.topic for row in there if row.next is None)
+        begun = [row for row in there if row.next is not None]
+        for row in there:
+            topic = row.stream.topic
+            if row.next is None and topic in starts:
+                begun.append(row._replace(next=starts[topic], topic=identities.get(topic, "")))
+                self._store.begin(row.id, starts[topic], begun[-1].topic)
+        return begun
+
+    def _feed(self, registry: Snapshot, row: StreamRow) -> Feed:
+        adapter = registry.adapters[row.stream.adapter]
+        state = resumed(row.state, adapter.lowest_epoch.get(row.stream.evidence_type, 0))
+        home = adapter.zone == self._parts.zone
+        return Feed(row.id, row.stream, home, state, row.next or 0, stopped=state.stopped != "")
 
     def _out_of_range(self, error: OffsetOutOfRange) -> None:
         """Rule 4."""
@@ -230,20 +244,23 @@ class Ingest:
     # --- batches (rule 2) ------------------------------------------------------------------------------------
 
     def _fold(self, registry: Snapshot, records: Sequence[Record]) -> None:
-        folding = self._folding(registry, records)
-        for index, record in enumerate(records):
-            feed = self._feeds[record.topic]
+        left: dict[str, deque[Record]] = {}
+        for record in records:
+            left.setdefault(record.topic, deque()).append(record)
+        folding = self._folding(registry)
+        for record in records:
+            feed, following = self._feeds[record.topic], left[record.topic]
+            folding.expect(feed, following)
             if not folding.take(feed, record):
                 self._write(folding)
-                folding = self._folding(registry, records[index:])
+                folding = self._folding(registry)
+                folding.expect(feed, following)
                 folding.take(feed, record)
+            following.popleft()
         self._write(folding)
 
-    def _folding(self, registry: Snapshot, records: Sequence[Record]) -> Folding:
-        folding = Folding(self._node, registry, self._store, self.counts)
-        for topic in {record.topic for record in records}:
-            folding.expect(self._feeds[topic], (record for record in records if record.topic == topic))
-        return folding
+    def _folding(self, registry: Snapshot) -> Folding:
+        return Folding(self._node, registry, self._store, self.counts)
 
     def _write(self, folding: Folding) -> None:
         batch = folding.batch()
@@ -295,11 +312,11 @@ class Ingest:
 
     # --- the end of a single pass ----------------------------------------------------------------------------
 
-    def ends(self) -> dict[str, int]:
+    def ends(self) -> Mapping[str, int]:
         """Where each topic ends now."""
-        return {topic: self._reader.end(topic) for topic, feed in self._feeds.items() if not feed.stopped}
+        return self._reader.ends(topic for topic, feed in self._feeds.items() if not feed.stopped)
 
-    def reached(self, ends: dict[str, int]) -> bool:
+    def reached(self, ends: Mapping[str, int]) -> bool:
         """Whether every stream that goes on was read up to there."""
         return all(
             self._feeds[topic].stopped or self._reader.position(topic) >= end

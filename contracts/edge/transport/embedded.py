@@ -17,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -171,14 +171,20 @@ class EmbeddedReader(Closing):
 
     def assign(self, positions: Mapping[str, int], identities: Mapping[str, str] = {}) -> None:
         self._remove_all()
-        for topic, offset in positions.items():
-            self.add(topic, offset, identities.get(topic, ""))
+        self.extend(positions, identities)
 
     def add(self, topic: str, offset: int, identity: str = "") -> None:
-        file = self._transport.open(topic)
-        self.remove(topic)
-        position = self._positions[topic] = _Position(file, offset, identity or file.identity() or "")
-        self._turn.append(position)
+        self.extend({topic: offset}, {topic: identity})
+
+    def extend(self, positions: Mapping[str, int], identities: Mapping[str, str] = {}) -> None:
+        with ExitStack() as opened:
+            files = {topic: opened.enter_context(closing(self._transport.open(topic))) for topic in positions}
+            opened.pop_all()
+        for topic, file in files.items():
+            self.remove(topic)
+            identity = identities.get(topic) or file.identity() or ""
+            position = self._positions[topic] = _Position(file, positions[topic], identity)
+            self._turn.append(position)
 
     def remove(self, topic: str) -> None:
         position = self._positions.pop(topic, None)
@@ -207,6 +213,12 @@ class EmbeddedReader(Closing):
     def end(self, topic: str) -> int:
         return self._bounds(topic)[1]
 
+    def starts(self, topics: Iterable[str]) -> Mapping[str, int]:
+        return {topic: start for topic, (start, _) in self._all_bounds(topics)}
+
+    def ends(self, topics: Iterable[str]) -> Mapping[str, int]:
+        return {topic: end for topic, (_, end) in self._all_bounds(topics)}
+
     def identities(self, topics: Iterable[str]) -> Mapping[str, str]:
         return self._transport.identities(topics)
 
@@ -224,6 +236,11 @@ class EmbeddedReader(Closing):
             return position.file.bounds()
         with closing(self._transport.open(topic)) as file:
             return file.bounds()
+
+    def _all_bounds(self, topics: Iterable[str]) -> Iterator[tuple[str, tuple[int, int]]]:
+        for topic in topics:
+            with suppress(TopicUnknown):
+                yield topic, self._bounds(topic)
 
     def _take(self, max_records: int) -> list[Record]:
         taken = list(self._fetched(max_records))  # positions move when all is read: an error loses nothing
@@ -264,6 +281,9 @@ class EmbeddedAdmin(Closing):
 
     def create_topic(self, topic: str, cleaning: Cleaning = COMPACTED) -> bool:
         return create_file(self._transport.path_of(topic), topic, cleaning)
+
+    def create_topics(self, topics: Mapping[str, Cleaning]) -> Sequence[str]:
+        return [topic for topic, cleaning in topics.items() if self.create_topic(topic, cleaning)]
 
     def delete_topic(self, topic: str) -> None:
         with closing(self._transport.open(topic)) as file:

@@ -171,6 +171,9 @@ class Reader(_Closing, Protocol):
     def add(self, topic: str, offset: int, identity: str = "") -> None:
         """Read this topic too (or from another offset). Raises `TopicUnknown`."""
 
+    def extend(self, positions: Mapping[str, int], identities: Mapping[str, str] = {}) -> None:
+        """As `add` for many at once, in a few requests. If one is unknown, none is added."""
+
     def remove(self, topic: str) -> None:
         """Read this topic no longer."""
 
@@ -195,12 +198,21 @@ class Reader(_Closing, Protocol):
     def end(self, topic: str) -> int:
         """The offset that the next record will get at the earliest. Raises `TopicUnknown`."""
 
+    def starts(self, topics: Iterable[str]) -> Mapping[str, int]:
+        """`earliest` of those of the topics that are there, in a few requests."""
+
+    def ends(self, topics: Iterable[str]) -> Mapping[str, int]:
+        """`end` of those of the topics that are there, in a few requests."""
+
 
 class Admin(_Closing, Protocol):
     """Manages topics. For one thread."""
 
     def create_topic(self, topic: str, cleaning: Cleaning = COMPACTED) -> bool:
         """Create the topic, durably; False if it is there already (and is left as it is). Raises `UserError`."""
+
+    def create_topics(self, topics: Mapping[str, Cleaning]) -> Sequence[str]:
+        """As `create_topic` for many at once, in a few requests; the names of those that were not there."""
 
     def delete_topic(self, topic: str) -> None:
         """Delete the topic with all its records. Raises `TopicUnknown`."""

@@ -6,7 +6,7 @@
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -46,17 +46,19 @@ class KafkaAdmin(Closing):
         return self
 
     def create_topic(self, topic: str, cleaning: Cleaning = COMPACTED) -> bool:
-        name = full_name(self._prefix, topic)
+        return bool(self.create_topics({topic: cleaning}))
+
+    def create_topics(self, topics: Mapping[str, Cleaning]) -> Sequence[str]:
+        names = {full_name(self._prefix, topic): topic for topic in topics}
+        created: list[str] = []
         with self._link() as link:
             cluster = link.run(link.all_topics)
             replicas = min(REPLICAS, len(cluster.brokers))
-            request = _creation(name, topic_settings(cleaning, replicas), replicas)
-            [answer] = link.ask(lambda: request, cluster.controller_id).topics
-            error = code_error(answer.error_code)
-            if error is not None and not isinstance(error, errors.TopicAlreadyExistsError):
-                raise translated(error, name)
-            _wait_until(link, name, there=True)
-        return error is None
+            for portion in _portions(list(names)):
+                wanted = {name: topic_settings(topics[names[name]], replicas) for name in portion}
+                created += _created(link, _creation(wanted, replicas), cluster.controller_id)
+                _wait_until(link, portion, there=True)
+        return [names[name] for name in created]
 
     def delete_topic(self, topic: str) -> None:
         name = full_name(self._prefix, topic)
@@ -69,7 +71,7 @@ class KafkaAdmin(Closing):
                 raise TopicUnknown(topic)
             if error is not None:
                 raise translated(error, name)
-            _wait_until(link, name, there=False)
+            _wait_until(link, [name], there=False)
 
     def topics(self) -> Mapping[str, str]:
         with self._link() as link:
@@ -129,14 +131,29 @@ class KafkaAdmin(Closing):
                 link.close()
 
 
-def _creation(name: str, settings: Mapping[str, str], replicas: int) -> CreateTopicsRequest:
+def _creation(topics: Mapping[str, Mapping[str, str]], replicas: int) -> CreateTopicsRequest:
     topic = CreateTopicsRequest.CreatableTopic
-    configs = [topic.CreatableTopicConfig(name=key, value=value) for key, value in settings.items()]
-    return CreateTopicsRequest(
-        topics=[topic(name=name, num_partitions=1, replication_factor=replicas, assignments=[], configs=configs)],
-        timeout_ms=ANSWER_MS,
-        validate_only=False,
-    )
+    config = topic.CreatableTopicConfig
+    creations = [
+        topic(
+            name=name,
+            num_partitions=1,
+            replication_factor=replicas,
+            assignments=[],
+            configs=[config(name=key, value=value) for key, value in settings.items()],
+        )
+        for name, settings in topics.items()
+    ]
+    return CreateTopicsRequest(topics=creations, timeout_ms=ANSWER_MS, validate_only=False)
+
+
+def _created(link: Link, request: CreateTopicsRequest, controller: int) -> list[str]:
+    """Those that were not there before; raises our error for the first that can not be created."""
+    answers = {answer.name: code_error(answer.error_code) for answer in link.ask(lambda: request, controller).topics}
+    for name, error in answers.items():
+        if error is not None and not isinstance(error, errors.TopicAlreadyExistsError):
+            raise translated(error, name)
+    return [name for name, error in answers.items() if error is None]
 
 
 def _portions(names: list[str]) -> Iterator[list[str]]:
@@ -157,20 +174,21 @@ def _settings(link: Link, names: list[str]) -> Mapping[str, Mapping[str, str]]:
     return {item.resource_name: {entry.name: entry.value for entry in item.configs} for item in results}
 
 
-def _wait_until(link: Link, name: str, *, there: bool) -> None:
-    """Until every broker that answers knows the topic, or none does."""
+def _wait_until(link: Link, names: list[str], *, there: bool) -> None:
+    """Until every broker that answers knows the topics, or none does."""
     deadline = time.monotonic() + link.patience_s
-    while any(_knows(link, node, name, there=there) is not there for node in link.brokers()):
+    while any(_still(link, node, names, there=there) for node in link.brokers()):
         if time.monotonic() > deadline:
-            raise LogUnavailable(f"{name}: not every broker has heard of it")
+            raise LogUnavailable(f"{', '.join(names[:3])}: not every broker has heard of it")
         time.sleep(0.02)
 
 
-def _knows(link: Link, node: int, name: str, *, there: bool) -> bool:
-    """Whether a broker knows the topic and its leader; `there` if it does not answer: it will have heard later."""
+def _still(link: Link, node: int, names: list[str], *, there: bool) -> bool:
+    """Whether a broker has news to hear of these topics and their leaders; one that does not answer will have heard."""
     try:
-        return link.net.run(lambda: link.known_to(node, name)) is not None
+        known = link.net.run(lambda: link.known_to(node, names))
     except errors.LeaderNotAvailableError:
-        return False
-    except (errors.KafkaError, OSError):
         return there
+    except (errors.KafkaError, OSError):
+        return False
+    return any((known[name] is not None) is not there for name in names)

@@ -104,9 +104,9 @@ class Link:
                 found |= await self._find(missing, broker.node_id)
         return found
 
-    async def known_to(self, node: int, name: str) -> Place | None:
-        """Where one broker thinks that a topic is; None if it does not know it."""
-        return (await self._find([name], node))[name]
+    async def known_to(self, node: int, names: list[str]) -> dict[str, Place | None]:
+        """Where one broker thinks that topics are; None for those that it does not know."""
+        return await self._find(names, node)
 
     async def all_topics(self) -> Any:
         """The metadata response about every topic."""

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from kafka import errors
-from kafka.protocol.consumer import ListOffsetsRequest, OffsetSpec
+from kafka.protocol.consumer import OffsetSpec
 
 from contracts.edge.transport.closing import Closing
 from contracts.edge.transport.interface import (
@@ -27,9 +27,10 @@ from contracts.edge.transport.interface import (
     full_name,
 )
 from contracts.edge.transport.kafka_batches import Fetched, unpack
-from contracts.edge.transport.kafka_errors import code_error, translated
-from contracts.edge.transport.kafka_fetch import COMMITTED, Feed, FetchLoop
+from contracts.edge.transport.kafka_errors import translated
+from contracts.edge.transport.kafka_fetch import Feed, FetchLoop
 from contracts.edge.transport.kafka_link import Link, Place
+from contracts.edge.transport.kafka_offsets import EARLIEST, LATEST, offsets
 
 AHEAD_BYTES = 64 * 1024 * 1024
 GRACE_S = 1.0
@@ -59,9 +60,13 @@ class KafkaReader(Closing):
         self._begin(positions, places, identities)
 
     def add(self, topic: str, offset: int, identity: str = "") -> None:
-        places = self._places([topic])
-        self.remove(topic)
-        self._begin({topic: offset}, places, {topic: identity})
+        self.extend({topic: offset}, {topic: identity})
+
+    def extend(self, positions: Mapping[str, int], identities: Mapping[str, str] = {}) -> None:
+        places = self._places(positions)
+        for topic in positions:
+            self.remove(topic)
+        self._begin(positions, places, identities)
 
     def remove(self, topic: str) -> None:
         with self._arrival:
@@ -89,10 +94,16 @@ class KafkaReader(Closing):
         return self._feeds[topic].position
 
     def earliest(self, topic: str) -> int:
-        return self._offset(topic, OffsetSpec.EARLIEST)
+        return self._offset(topic, EARLIEST)
 
     def end(self, topic: str) -> int:
-        return self._offset(topic, OffsetSpec.LATEST)
+        return self._offset(topic, LATEST)
+
+    def starts(self, topics: Iterable[str]) -> Mapping[str, int]:
+        return self._offsets(topics, EARLIEST)
+
+    def ends(self, topics: Iterable[str]) -> Mapping[str, int]:
+        return self._offsets(topics, LATEST)
 
     def identities(self, topics: Iterable[str]) -> Mapping[str, str]:
         return {topic: str(place.id) for topic, place in self._found(topics).items() if place is not None}
@@ -201,29 +212,22 @@ class KafkaReader(Closing):
                 raise loop.trouble.with_traceback(None)
 
     def _offset(self, topic: str, which: OffsetSpec) -> int:
-        name = full_name(self._prefix, topic)
-        places = [feed.place] if (feed := self._feeds.get(topic)) is not None else []
+        found = self._offsets([topic], which)
+        if topic not in found:
+            raise TopicUnknown(topic)
+        return found[topic]
 
-        async def ask() -> int:
-            place = places.pop() if places else _there(topic, (await self.link.find([name]))[name])
-            return await self._listed(name, place, which)
+    def _offsets(self, topics: Iterable[str], which: OffsetSpec) -> dict[str, int]:
+        names = {full_name(self._prefix, topic): topic for topic in topics}
+        places = {name: self._feeds[topic].place for name, topic in names.items() if topic in self._feeds}
 
-        return self.link.run(ask)
+        async def ask() -> dict[str, int]:
+            unknown = [name for name in names if name not in places]
+            found = dict(places) | (await self.link.find(unknown) if unknown else {})
+            places.clear()  # who has to try again looks for all of them anew
+            return await offsets(self.link, {name: place for name, place in found.items() if place is not None}, which)
 
-    async def _listed(self, name: str, place: Place, which: OffsetSpec) -> int:
-        topic = ListOffsetsRequest.ListOffsetsTopic
-        partition = topic.ListOffsetsPartition(partition_index=0, current_leader_epoch=-1, timestamp=int(which))
-        request = ListOffsetsRequest(
-            replica_id=-1,
-            isolation_level=COMMITTED,
-            topics=[topic(name=name, partitions=[partition])],
-            timeout_ms=0,
-        )
-        [answer] = (await self.link.send(request, place.leader)).topics[0].partitions
-        if (error := code_error(answer.error_code)) is not None:
-            raise error
-        offset: int = answer.offset
-        return offset
+        return {names[name]: offset for name, offset in self.link.run(ask).items()}
 
     # --- waiting -----------------------------------------------------------------------------------------------
 
