@@ -23,6 +23,7 @@ setup: .venv/.runtime ## install into .venv (pinned versions and hashes)
 
 setup-dev: .venv/.dev tests/integration/interop/node_modules/.installed ## what the tests need
 	sh deploy/kafka/kafka.sh install
+	sh deploy/setup/faketime.sh
 	sh deploy/setup/databases.sh
 
 demo: setup ## the main job, end to end, on this machine; serves until Ctrl-C
