@@ -50,7 +50,7 @@ from tests.e2e.faults.sources import PERSONS, Source, version_of
 from tests.e2e.faults.supervisor import Supervised
 from tests.e2e.kafka.broker import QUICK, Broker
 
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 LOOK_S = 0.05
 CHURN_S = 0.25
 CHURN_ROWS = 4
