@@ -3,7 +3,7 @@
 Past `fresh_until` a node is degraded and says so loudly; past `valid_until` it is closed and releases nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -95,11 +95,14 @@ class Snapshot:
         return found
 
     def type_in_force(self, type_id: str, now: int) -> EvidenceType | None:
-        """The newest version that is in force (deprecated or not) on the local day at `now` (Unix ms)."""
+        """The newest version that is served."""
+        return next(self.served(type_id, now), None)
+
+    def served(self, type_id: str, now: int) -> Iterator[EvidenceType]:
+        """The versions that are in force (deprecated or not) on the local day at `now` (Unix ms), newest first."""
         for item in self.versions.get(type_id, ()):
             if item.phase(local_day(now, item.utc_offset)) in (IN_FORCE, DEPRECATED):
-                return item
-        return None
+                yield item
 
     @cached_property
     def items(self) -> Mapping[str, ServiceItem]:

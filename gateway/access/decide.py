@@ -249,7 +249,7 @@ def _listing(
     for at, name in enumerate(asked or ()):
         if name not in listed:
             return Refused("field_not_listed", f"/fields/{at}")
-    return _opened(evidence_type, proofs, listed if asked is None else frozenset(asked))
+    return listing_of(evidence_type, proofs, listed if asked is None else frozenset(asked))
 
 
 def _remember(memory: dict[K, V], key: K, value: V) -> V:
@@ -277,7 +277,7 @@ def _proof(admitted: Admission, proof: Proof, holder: ByHolder, registry: Snapsh
     by = _by_holder(holder, evidence_type, "/holder")
     if isinstance(by, Refused):
         return by
-    return Granted(admitted.item, admitted.channel, _opened(evidence_type, (proof,), frozenset(proof.fields)), by)
+    return Granted(admitted.item, admitted.channel, listing_of(evidence_type, (proof,), frozenset(proof.fields)), by)
 
 
 def type_of(proof: Proof, registry: Snapshot, now: int) -> EvidenceType | None:
@@ -287,7 +287,7 @@ def type_of(proof: Proof, registry: Snapshot, now: int) -> EvidenceType | None:
     return registry.types.get(vct_of(proof.evidence_type, proof.version))
 
 
-def _opened(evidence_type: EvidenceType, proofs: tuple[Proof, ...], fields: frozenset[str]) -> Listing:
+def listing_of(evidence_type: EvidenceType, proofs: tuple[Proof, ...], fields: frozenset[str]) -> Listing:
     """What the proofs open of `fields`, version by version (rule 5)."""
     pinned: dict[int, frozenset[str]] = {}
     for proof in proofs:

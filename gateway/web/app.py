@@ -56,6 +56,7 @@ def build_app(parts: ServeParts) -> web.Application:
             web.get("/v1/receipts/{log}/{index}", calls.handler("receipt", Receipts(parts.log, reader).receipt)),
             web.get("/v1/service-items", calls.handler("service_items", catalogue.service_items)),
             web.get("/v1/evidence-types", calls.handler("evidence_types", catalogue.evidence_types)),
+            web.get("/v1/evidence-types/{id}/schema", calls.handler("schema", catalogue.schema, "service_item")),
             *tokens.routes(),
             web.get("/livez", health.livez),
             web.get("/readyz", health.readyz),
@@ -90,6 +91,7 @@ class AnswerCheck:
             "receipt": schemas.RECEIPT_ANSWER,
             "service_items": schemas.ITEMS_ANSWER,
             "evidence_types": schemas.TYPES_ANSWER,
+            "schema": schemas.SCHEMAS_ANSWER,
         }
         self._answers = {action: Compiled(schema) for action, schema in answers.items()}
         self._problem = Compiled(schemas.PROBLEM)

@@ -125,12 +125,13 @@ class Calls:
         self._count = count
         self._check = check
 
-    def handler(self, action: str, work: Work) -> Handler:
-        """The aiohttp handler of a call whose own part is `work`."""
+    def handler(self, action: str, work: Work, query: str | None = None) -> Handler:
+        """The aiohttp handler of a call whose own part is `work`; `query` names the one query parameter it takes."""
 
         async def outcome(call: Call, request: web.Request) -> Outcome:
             try:
-                _no_query(request)
+                if query is None or list(request.query) != [query]:
+                    _no_query(request)
                 return await work(call, request)
             except Exception as error:  # noqa: BLE001 — an unknown failure leaves a record, too
                 return _failed(call, error)

@@ -28,6 +28,7 @@ class Operation:
     request: Schema | None = None
     authenticated: bool = True
     errors: Sequence[int] = ()
+    query: str | None = None
     media: str = "application/json"
 
 
@@ -56,6 +57,11 @@ OPERATIONS: Sequence[Operation] = (
         "get", "/v1/evidence-types", "evidenceTypes",
         Text("这些事项所需的证照类型", "The evidence types that these service items need"),
         schemas.TYPES_ANSWER, errors=(400, 500),
+    ),
+    Operation(
+        "get", "/v1/evidence-types/{id}/schema", "schema",
+        Text("该事项所见文档的 JSON Schema", "The JSON Schema of documents as a service item sees them"),
+        schemas.SCHEMAS_ANSWER, errors=(400, 500), query="service_item",
     ),
     Operation("get", "/livez", "livez", Text("进程存活", "The process is alive"), _ANY_OBJECT, authenticated=False),
     Operation("get", "/readyz", "readyz", Text("能否应答", "Ready for questions"), _ANY_OBJECT, authenticated=False),
@@ -148,10 +154,12 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "summary": f"{operation.summary.zh} / {operation.summary.en}",
         "responses": _responses(operation),
     }
-    names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-    if names:
+    places = [(part[1:-1], "path") for part in operation.path.split("/") if part.startswith("{")]
+    if operation.query is not None:
+        places.append((operation.query, "query"))
+    if places:
         form["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+            {"name": name, "in": place, "required": True, "schema": {"type": "string"}} for name, place in places
         ]
     if operation.request is not None:
         form["requestBody"] = {"required": True, "content": {"application/json": {"schema": operation.request}}}

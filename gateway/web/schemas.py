@@ -235,6 +235,15 @@ TYPES_ANSWER = _closed(
 ITEMS_ANSWER = _closed(
     {**_ENVELOPE, "service_items": {"type": "array", "items": {"type": "object"}}, "receipt": RECEIPT}
 )
+SCHEMAS_ANSWER = _closed(
+    {
+        **_ENVELOPE,
+        "schemas": _list(
+            _closed({"evidence_type": _TEXT, "schema": {"type": "object", "description": "JSON Schema 2020-12"}}), 100
+        ),
+        "receipt": RECEIPT,
+    }
+)
 PROBLEM = _closed(
     {
         "type": {"type": "string"},

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
 
+import jsonschema
 import pytest
 
 from audit.checkpoints import open_note
@@ -341,6 +342,29 @@ def test_the_catalogue_shows_only_what_the_app_may_use(window: TokenClient, mobi
     assert ids == {proof["evidence_type"] for item in items["service_items"] for proof in item["proofs"]}
     _, _, more = window.get("/v1/service-items")
     assert len(more["service_items"]) == 2
+
+
+def test_an_answer_has_the_published_schema(window: TokenClient, mobile: TokenClient) -> None:
+    _, answer = ask(window, question())
+    status, _, published = window.get(f"/v1/evidence-types/{IDENTITY}/schema?service_item={question()['service_item']}")
+    assert status == 200
+    (one,) = published["schemas"]
+    (record,) = answer["evidence"]
+    assert record["evidence_type"] == one["evidence_type"]
+    validator = jsonschema.Draft202012Validator(one["schema"])
+    validator.validate(record["document"])
+    assert set(one["schema"]["properties"]) >= set(record["document"])
+    assert not validator.is_valid({**record["document"], "born_on": "1990-01-01"})
+    for path, code in (
+        (f"/v1/evidence-types/{IDENTITY}/schema?service_item=cn.none", "item_not_granted"),
+        (f"/v1/evidence-types/{IDENTITY}/schema", "item_not_granted"),
+        (f"/v1/evidence-types/cn.none/schema?service_item={question()['service_item']}", "type_not_listed"),
+        (f"/v1/evidence-types/{IDENTITY}/schema?service_item=a&holder=b", "query_refused"),
+    ):
+        assert window.get(path)[2]["code"] == code
+    assert mobile.get(f"/v1/evidence-types/{IDENTITY}/schema?service_item=cn.open-restaurant")[2]["code"] == (
+        "item_not_granted"
+    )
 
 
 def test_health(window: TokenClient) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from contracts import catalogue
 from contracts.service_items import Proof
-from gateway.access.decide import BundleGranted, Granted, Refused, _opened
+from gateway.access.decide import BundleGranted, Granted, Refused, listing_of
 from gateway.access.question import ByHolder
 from gateway.ingest.state import CATCHING_UP, COMPLETE, GAPPED, STALE, STOPPED
 from gateway.lookup.answer import Answer, Frames
@@ -22,7 +22,7 @@ HOLDER = ByHolder("cn.ric", example("cn.identity-card")["holders"][0]["id"])
 
 
 def part(proof: Proof, rows: list[StoredRecord], state: str = COMPLETE) -> Part:
-    listing = _opened(TYPES[proof.evidence_type], (proof,), frozenset(proof.fields))
+    listing = listing_of(TYPES[proof.evidence_type], (proof,), frozenset(proof.fields))
     return Part(proof, Granted(RESTAURANT, "window", listing, HOLDER), feed(proof.evidence_type, state), rows)
 
 
