@@ -1,7 +1,7 @@
 """Running on: a stream runs again when its source changed, a statement is due, an approval came, or entries wait.
 
-A look costs a `stat` of each source file, of a database what its `stamp` says. SIGTERM and Ctrl-C end the loop after the
-batch in hand; whatever the outbox then holds goes out with the next start.
+A look costs a `stat` of each source file, of a database what its `stamp` says. SIGTERM and Ctrl-C end the loop after
+the batch in hand; whatever the outbox then holds goes out with the next start.
 
 A source that cannot be read is reported once and tried again when it changes. A run that a full disk or a source that
 is away stopped is tried again at each look, and reported once.
