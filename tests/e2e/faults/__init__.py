@@ -5,7 +5,7 @@
 - `supervisor`  processes that are started again when they end, as an init system would
 - `load`        approval systems that ask all the time, and what they were told
 - `city`        all of it together, with the handles for faults: kill, hold, freeze, wait, settle
-- `scenarios`   the table of faults
+- `scenarios`   the table of faults; `disk_full` and `clock` hold some of them, `matrix` plays a row
 - `opening`     envelopes and SD-JWTs opened from the RFCs, `ledger` the audit log from the tlog-tiles rules,
   `evidence` what was found where (topic, outbox, store, answers, log); none of them uses the product's reading code
 - `checker`     compares, and says what is lost, duplicated, reordered, unaudited, unverified
