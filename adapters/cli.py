@@ -1,8 +1,8 @@
 """`oncegate-adapter`: what a department runs.
 
-Exit codes: 0 done (refused rows are reported, not an error); 2 a mistake of configuration or source, or a full disk;
-3 braked, a person must approve; 4 the message log is away, entries wait in the outbox, or a source is;
-5 the outbox is damaged.
+Exit codes: 0 done (refused rows are reported, not an error); 1 `doctor` found what must be mended; 2 a mistake of
+configuration or source; 3 braked, a person must approve; 4 the message log is away, entries wait in the outbox, or a
+source is, or the disk is full; 5 the outbox is damaged.
 With several streams the worst one counts: 2, then 4, then 3.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from adapters.officer_cli import add_to as add_officers_commands
-from contracts.edge.output import command_line, complain, emit_json, progress, run, say
+from contracts.edge.output import command_line, complain, emit_json, is_full_disk, progress, run, say
 from contracts.errors import Corrupt, UserError
 from contracts.text import Text
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from adapters.report import StreamReport
     from contracts.encoding import Json
 
-EXIT_OK, EXIT_MISTAKE, EXIT_BRAKED, EXIT_AWAY, EXIT_DAMAGED = 0, 2, 3, 4, 5
+EXIT_OK, EXIT_UNWELL, EXIT_MISTAKE, EXIT_BRAKED, EXIT_AWAY, EXIT_DAMAGED = 0, 1, 2, 3, 4, 5
 DEFAULT_CONFIG = Path("adapter.toml")
 MAX_RUN = 2**63 - 1  # SQLite's largest
 _ONE_MODE = Text("--dry-run、--full、--watch 不能同时使用", "--dry-run, --full and --watch cannot be used together")
@@ -33,9 +33,9 @@ _CHOOSE = Text("请只用其中一个。", "Choose one of them.")
 
 ABOUT = """What a department runs: reads its sources, signs, publishes. 部门侧适配器:读取、签名、发布。
 
-Exit codes: 0 done (refused rows are reported), 2 a mistake of configuration or source, or a full disk,
-3 braked, a person must approve, 4 the message log is away, entries wait in the outbox, or a source is,
-5 the outbox is damaged.
+Exit codes: 0 done (refused rows are reported), 1 doctor: something must be mended, 2 a mistake of configuration or
+source, 3 braked, a person must approve, 4 the message log is away, entries wait in the outbox, or a source is, or the
+disk is full, 5 the outbox is damaged.
 """
 app = command_line("oncegate-adapter", ABOUT)
 
@@ -96,7 +96,7 @@ def doctor_command(config: Config = DEFAULT_CONFIG, json: AsJson = False) -> int
     """Is everything all right? Looks at everything, changes nothing. 全面检查,不作改动。"""
     from adapters.doctor import run as examine
 
-    return examine(config, json)
+    return EXIT_OK if examine(config, json) else EXIT_UNWELL
 
 
 @app.command("backup")
@@ -249,10 +249,11 @@ def _tell(path: Path, config: "AdapterConfig", reports: "Sequence[StreamReport]"
 def _exit_code(reports: "Sequence[StreamReport]") -> int:
     from adapters.report import AWAY, BRAKED, FAILED
 
-    states = {report.state for report in reports}
+    full = [report.error is not None and is_full_disk(report.error) for report in reports]
+    states = {report.state for report, later in zip(reports, full, strict=True) if not later}
     if FAILED in states:
         return EXIT_MISTAKE
-    if AWAY in states or any(report.unsent for report in reports):
+    if AWAY in states or any(full) or any(report.unsent for report in reports):
         return EXIT_AWAY
     return EXIT_BRAKED if BRAKED in states else EXIT_OK
 

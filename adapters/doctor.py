@@ -272,6 +272,6 @@ def doctor(path: Path) -> Iterator[Told]:
     return examine(CHECKS, Situation(path))
 
 
-def run(path: Path, as_json: bool) -> int:
-    """Print it; the exit code."""
+def run(path: Path, as_json: bool) -> bool:
+    """Print it; whether nothing failed."""
     return report(doctor(path), as_json)

@@ -17,6 +17,8 @@ store = command_line("store", "The stores of a node: build one beside another, s
 app.add_typer(control)
 app.add_typer(store)
 app.add_typer(topics)
+contracts = command_line("contracts", "Write and check evidence types and service items. 编写与核对证照类型和事项。")
+app.add_typer(contracts)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object. 输出 JSON。")]
 Config = Annotated[Path, typer.Option("--config", "-c", help="The node's configuration file. 节点配置文件。")]
@@ -137,9 +139,10 @@ def status(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
 @app.command()
 def doctor(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> int:
     """Is everything all right? Looks at the whole installation, changes nothing. 检查整个安装,不作改动。"""
+    from contracts.edge.doctor.show import EXIT_UNWELL
     from gateway.doctor.run import run as examine
 
-    return examine(config, as_json)
+    return 0 if examine(config, as_json) else EXIT_UNWELL
 
 
 @app.command()
@@ -285,6 +288,51 @@ def store_remove(number: Number, config: Config = DEFAULT_CONFIG, as_json: Json 
     from gateway.store_cli import remove
 
     remove(config, number, as_json)
+
+
+@contracts.command("new")
+def contracts_new(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="For example cn.dog-licence. 标识。")],
+    directory: Annotated[Path, typer.Option("--dir", help="The registry directory. 注册库目录。")] = Path(),
+    holder: Annotated[str, typer.Option(help="The scheme of its holders. 持证主体标识方案。")] = "cn.ric",
+) -> None:
+    """Begin an evidence type: three files that pass the checks, to be changed. 新建证照类型。"""
+    from gateway.contracts_cli import new
+
+    new(directory, identifier, holder)
+
+
+@contracts.command("check")
+def contracts_check(directory: Registry = Path(), as_json: Json = False) -> None:
+    """Check types, examples, items and compatibility; each mistake with its line and remedy. 核对目录。"""
+    from gateway.contracts_cli import check
+
+    check(directory, as_json)
+
+
+@contracts.command("diff")
+def contracts_diff(
+    former: Annotated[Path, typer.Argument(help="The TOML file of the former form. 原 TOML 文件。")],
+    new_form: Annotated[Path, typer.Argument(metavar="NEW", help="The TOML file of the new form. 新 TOML 文件。")],
+    as_json: Json = False,
+) -> None:
+    """Say what a change breaks, for whom, and whether it needs a new version. 比较两个版本。"""
+    from gateway.contracts_cli import diff
+
+    diff(former, new_form, as_json)
+
+
+@contracts.command("list")
+def contracts_list(
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="Of this directory, not those shipped. 目录。")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the evidence types and service items shipped, or of a directory. 列出证照类型与事项。"""
+    from gateway.contracts_cli import list_all
+
+    list_all(directory, as_json)
 
 
 def main() -> None:

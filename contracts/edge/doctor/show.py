@@ -3,7 +3,7 @@
 {"schema": "oncegate-doctor/1", "verdict": "ok" | "warning" | "failed", "counts": {"ok": n, "warning": n, "failed": n},
  "findings": [{"check", "level", "title": {"zh-CN", "en"}, "what": {…}, "where", "remedy": {…} | null}]}
 
-Exit code: 0 when nothing failed, warnings or not; 1 when something did.
+Exit code of both programs: 0 when nothing failed, warnings or not; 1 (`EXIT_UNWELL`) when something did.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from contracts.edge.output import emit_json, error_line, say
 from contracts.text import Text
 
 SCHEMA: Final = "oncegate-doctor/1"
-EXIT_FAILED: Final = 1
+EXIT_UNWELL: Final = 1
 
 _SUMMARY: Mapping[str, Text] = {
     OK: Text("一切正常", "Everything is all right"),
@@ -24,8 +24,8 @@ _SUMMARY: Mapping[str, Text] = {
 }
 
 
-def report(found: Iterable[Told], as_json: bool) -> int:
-    """Print the findings as they come (JSON: when all are there); the exit code."""
+def report(found: Iterable[Told], as_json: bool) -> bool:
+    """Print the findings as they come (JSON: when all are there); whether none failed."""
     told: list[Told] = []
     for one in found:
         told.append(one)
@@ -35,7 +35,7 @@ def report(found: Iterable[Told], as_json: bool) -> int:
         emit_json(form(told))
     else:
         say(_summary(told))
-    return EXIT_FAILED if verdict(told) == FAILED else 0
+    return verdict(told) != FAILED
 
 
 def line(told: Told, lang: str) -> str:
