@@ -44,7 +44,9 @@ class OutboxUnusable(UserError):
         """In our words."""
         why = system_errors.why(error)
         what = Text(_UNUSABLE.zh.format(why=why.zh), _UNUSABLE.en.format(why=why.en))
-        return cls(what, str(error.filename or ""), system_errors.remedy(error))
+        made = cls(what, str(error.filename or ""), system_errors.remedy(error))
+        made.__cause__ = error
+        return made
 
 
 class LockHeld(UserError):

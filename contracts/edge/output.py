@@ -1,8 +1,8 @@
 """What the three console programs show, and how they end.
 
 1. A mistake ends in ONE line on stderr (what, where, remedy) in the reader's language, and exit code 2. No traceback.
-   A mistake on the command line itself likewise. Damaged own data is 3; 4 is something that does not answer now, the
-   message log for instance; Ctrl-C is 130.
+   A mistake on the command line itself likewise. Damaged own data is 3; 4 is something that will do later, a message
+   log that is away or a full disk: whoever starts programs again may do so. Ctrl-C is 130.
 2. Results go to stdout, everything else to stderr. A closed pipe ends the program quietly.
 3. Progress shows on a terminal only.
 
@@ -96,9 +96,15 @@ def execute(app: Typer, args: Sequence[str] | None = None) -> int:
 
 
 def _exit_code(error: Mistake) -> int:
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable) or is_full_disk(error):
         return EXIT_AWAY
     return EXIT_CORRUPT if isinstance(error, Corrupt) else EXIT_MISTAKE
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether a full disk is behind it: more room is all that it takes."""
+    cause = error if isinstance(error, OSError) else error.__cause__
+    return isinstance(cause, OSError) and system_errors.no_room(cause)
 
 
 def _invoke(app: Typer, args: Sequence[str] | None) -> int:

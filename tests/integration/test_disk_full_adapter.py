@@ -74,7 +74,7 @@ def test_a_run_on_a_full_disk_publishes_nothing_and_the_next_one_everything(
     dept.write(row(number) for number in range(2000))
     for _ in range(2):
         found = run(dept, disk)
-        assert found.code == 2
+        assert found.code == 4
         assert_told(found.err, disk)
         assert dept.records() == before
     disk.free()
@@ -86,7 +86,7 @@ def test_the_first_run_of_all_on_a_full_disk(dept: Department, disk: SmallDisk) 
     dept.write(row(number) for number in range(10))
     disk.fill()
     found = run(dept, disk)
-    assert found.code == 2
+    assert found.code == 4
     assert_told(found.err, disk)
     disk.free()
     assert run(dept, disk).code == 0
@@ -99,7 +99,7 @@ def test_refused_rows_that_cannot_be_reported_fail_the_run(dept: Department, dis
     disk.fill()
     dept.write([*(row(number) for number in range(10)), *(row(number, status="?") for number in range(50, 90))])
     found = run(dept, disk)
-    assert found.code == 2
+    assert found.code == 4
     assert_told(found.err, disk)
     disk.free()
     again = run(dept, disk, "--full")

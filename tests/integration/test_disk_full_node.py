@@ -109,7 +109,7 @@ def test_without_room_for_its_record_nothing_is_released_and_the_process_ends(tm
                 assert "evidence" not in answer.body
         assert serve.returncode == 70
         on_full = made.start("serve")
-        assert on_full.wait(60) == 2
+        assert on_full.wait(60) == 4
         [line] = [line for line in made.said("serve").splitlines() if line.startswith("Error:")]
         assert FULL in line
         assert f"/{made.disk.path.name}/" in line
