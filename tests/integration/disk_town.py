@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from contracts.edge.transport.embedded import embedded
 from contracts.rejects import rejects_topic
@@ -51,8 +52,13 @@ class Town:
     def publish(self, one: Department = DEPARTMENTS[0]) -> None:
         """The department's export, changed in every row, goes to the log."""
         self.sources[one.adapter].fill()
-        line = [command("oncegate-adapter"), "run", str(self.layout.adapter_config(one)), "--full"]
-        subprocess.run(line, check=True, stdout=subprocess.DEVNULL, timeout=120)
+        self.adapter(one, "--full")
+
+    def adapter(self, one: Department, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        """One run."""
+        line = [command("oncegate-adapter"), "run", str(self.layout.adapter_config(one)), *arguments]
+        told = {**os.environ, **environment}
+        subprocess.run(line, check=True, stdout=subprocess.DEVNULL, timeout=120, env=told)
 
     def rejects(self) -> int:
         """How many records nodes refused."""

@@ -114,3 +114,10 @@ def test_one_process_works_on_it(tmp_path: Path) -> None:
         Lock(path)
     with Lock(path):
         pass
+
+
+def test_time_issued_never_goes_back(outbox: Outbox) -> None:
+    state = outbox.stream(NAME, 5000)
+    assert outbox.issue_time(state, 700) == 700
+    _append(outbox, state, 1)  # issued at 900
+    assert [outbox.issue_time(state, now) for now in (100, 899, 900, 950)] == [901, 901, 900, 950]

@@ -119,3 +119,9 @@ def test_content_digests_are_keyed_and_of_a_version() -> None:
     known = digest(b"k" * 32, "urn:a:1", b"{}")
     assert known == digest(b"k" * 32, "urn:a:1", b"{}")
     assert len({known, digest(b"x" * 32, "urn:a:1", b"{}"), digest(b"k" * 32, "urn:a:2", b"{}")}) == 3
+
+
+def test_a_clock_that_went_back_does_not_put_off_the_next_statement() -> None:
+    promised_an_hour_ahead = StreamState(1, 1, 1, 4600 + 60, 1)
+    assert statement_due(promised_an_hour_ahead, 1000, 60)
+    assert not statement_due(StreamState(1, 1, 1, 1000 + 60, 1), 1000, 60)
