@@ -12,7 +12,7 @@ from typing import Self
 
 from contracts.algorithms import Suite
 from contracts.evidence_types import EvidenceType
-from contracts.feeds import LiveRecord, bucket_digests
+from contracts.feeds import LiveRecord, bucket_digests_in_order
 from contracts.identifiers import normalise
 from contracts.streams import Position, Stream
 from gateway.ingest.state import StreamState
@@ -156,7 +156,7 @@ class Reader:
 
     def bucket_digests(self, stream: Stream, suite: Suite) -> tuple[str, ...]:
         """The 256 digests of what this node holds live of `stream`."""
-        return bucket_digests(live_of(stream, self.logical_rows()), suite)
+        return bucket_digests_in_order(live_of(stream, self.logical_rows()), suite)
 
 
 def live_of(stream: Stream, rows: Iterable[LogicalRow]) -> Iterator[LiveRecord]:

@@ -11,7 +11,7 @@ from functools import partial
 
 from contracts.edge.output import emit_json
 from gateway.roles import configure_logging
-from tests.bench import audit, demo, ingest, lookups, streams
+from tests.bench import audit, demo, ingest, lookups, rebuild, streams
 from tests.bench.result import YARDSTICK_RATE, Result, verifications_per_second
 
 Benchmark = Callable[[], Result | Iterable[Result]]
@@ -19,6 +19,7 @@ Benchmark = Callable[[], Result | Iterable[Result]]
 SHORT: Mapping[str, Benchmark] = {
     "ingest": ingest.ingest_ratio,
     "ingest_kafka": ingest.kafka_ratio,
+    "rebuild": partial(rebuild.rebuilt, rebuild.SHORT),
     "streams_kafka": streams.kafka,
     "lookups_mtls": partial(lookups.lookup_ratio, "mtls"),
     "lookups_dpop": partial(lookups.lookup_ratio, "dpop"),
@@ -29,6 +30,7 @@ SHORT: Mapping[str, Benchmark] = {
     "demo_once": demo.whole,
 }
 LONG: Mapping[str, Benchmark] = {
+    "rebuild_million": partial(rebuild.rebuilt, rebuild.MILLION),
     "streams_embedded": streams.embedded,
     "reverification_million": partial(audit.reverification, 1_000_000),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 from contracts.edge.config import read_toml
 from contracts.edge.transport import open_transport
 from gateway.ingest.run import IngestParts, run_ingest
-from gateway.roles import stop_signals
+from gateway.roles import configure_logging, stop_signals
 from tests.bench import town
 from tests.unit.gateway.ingest import world
 
@@ -15,6 +15,7 @@ from tests.unit.gateway.ingest import world
 def main() -> None:
     """Ingest the town's streams."""
     config, store, streams = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+    configure_logging()
     registry = town.registry(streams)
     with stop_signals() as stop:
         run_ingest(
