@@ -12,6 +12,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 
 from contracts.authoring import Place, mistake
 from contracts.encoding import Json
@@ -110,7 +111,7 @@ def _subschemas(schema: Json, place: Place) -> Iterator[tuple[Place, Mapping[str
 def _known_keywords(schema: Mapping[str, Json], place: Place) -> None:
     for keyword, value in schema.items():
         if keyword not in _KEYWORDS:
-            listed = ", ".join(sorted(_KEYWORDS))
+            listed = ", ".join(get_close_matches(keyword, _KEYWORDS, 1) or sorted(_KEYWORDS))
             mistake(
                 place,
                 (f"不允许的关键字 {keyword}", f"keyword {keyword} is not allowed"),

@@ -20,11 +20,10 @@ from audit.notes import parse_vkey
 from contracts import catalogue
 from contracts.algorithms import SUITES
 from contracts.edge import system_errors
+from contracts.edge.authoring import files as authored_files
 from contracts.edge.config import Section, read_toml
 from contracts.edge.keys import load_hpke_public, load_public_key
-from contracts.encoding import parse_object
 from contracts.errors import Fault, UserError
-from contracts.evidence_types import EvidenceType
 from contracts.hpke import DEFAULT_KEM, WrapKey
 from contracts.registry.model import (
     ACTIVE,
@@ -44,7 +43,6 @@ from contracts.registry.model import (
     ZoneKey,
 )
 from contracts.registry.snapshot import Contents
-from contracts.service_items import ServiceItem
 from contracts.text import Text
 
 T = TypeVar("T")
@@ -77,8 +75,8 @@ def load(directory: Path) -> Authored:
         file.done()
     contents = Contents(
         **members,
-        evidence_types=(*_chosen(catalogue.evidence_types(), chosen), *_own_types(directory)),
-        service_items=(*_chosen(catalogue.service_items(), chosen), *_own_items(directory)),
+        evidence_types=(*_chosen(catalogue.evidence_types(), chosen), *authored_files.read_types(directory)),
+        service_items=(*_chosen(catalogue.service_items(), chosen), *authored_files.read_items(directory)),
     )
     return Authored(contents, fresh_for, valid_for)
 
@@ -253,25 +251,3 @@ _READERS: Mapping[str, Callable[[Section], Any]] = {
     "auditors": _auditor,
     "audit_slots": _audit_slot,
 }
-
-
-# --- types and items of one's own ------------------------------------------------------------------------------
-
-
-def _own_types(directory: Path) -> Iterator[EvidenceType]:
-    for path in sorted((directory / "evidence-types").glob("*.toml")):
-        schema = path.with_name(path.stem + ".schema.json")
-        try:
-            parsed = parse_object(schema.read_bytes())
-        except OSError:
-            what = Text("缺少 JSON Schema 文件", "The JSON Schema file is missing")
-            raise UserError(what, str(schema), Text("请放在该 TOML 文件旁。", "Put it beside the TOML file.")) from None
-        except Fault as fault:
-            where = " ".join(part for part in (str(schema), fault.pointer, fault.detail) if part)
-            raise UserError(fault.row.title, where, Text("请改正该 schema。", "Correct the schema.")) from None
-        yield EvidenceType.from_author(read_toml(path).plain(), parsed, str(path))
-
-
-def _own_items(directory: Path) -> Iterator[ServiceItem]:
-    for path in sorted((directory / "service-items").glob("*.toml")):
-        yield ServiceItem.from_author(read_toml(path).plain(), str(path))

@@ -4,14 +4,15 @@ The parts of a version are compared with its manifest before they are published:
 
 `DIR/build/` holds the newest version: `manifest.jws` and `parts/<digest, ":" as "-">.json`. The manifest is written
 last, so that a crash leaves the former version whole; on the log, parts come before the manifest that names them.
-`DIR/history/` holds every form that an evidence type ever had (`gateway.control.history`): a form that breaks what its
-compatibility mode promises is not signed.
+`DIR/history/` holds every form that an evidence type ever had (`contracts.edge.authoring.history`): a form that breaks
+what its compatibility mode promises is not signed.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.algorithms import SigningKey, VerifyKey
+from contracts.edge.authoring import history
 from contracts.edge.files import write_atomic
 from contracts.edge.transport import COMPACTED, Transport
 from contracts.errors import Fault, UserError
@@ -20,7 +21,6 @@ from contracts.registry.check import problems
 from contracts.registry.manifest import Manifest, Signed
 from contracts.registry.snapshot import Snapshot
 from contracts.text import Text
-from gateway.control import history
 from gateway.control.author import load
 
 REGISTRY_TOPIC = "registry"

@@ -33,7 +33,7 @@ def test_commands_in_documents_exist(capsys: pytest.CaptureFixture[str]) -> None
     from gateway.cli import app as gateway
 
     apps = {"oncegate": gateway, "oncegate-adapter": adapter, "oncegate-audit": audit}
-    groups = {"control", "topics"}
+    groups = {"control", "store", "topics"}
     named = {found for page in PAGES for found in _COMMAND.findall(page.read_text("utf-8"))}
     assert len(named) >= 10
     for program, words in sorted(named):

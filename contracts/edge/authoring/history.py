@@ -1,6 +1,6 @@
 """The former forms of evidence types: what a new form is compared with.
 
-`DIR/history/<id>.<version>.json` lists every form that `build` signed of this version, oldest first, as canonical JSON.
+`DIR/history/<id>.<version>.json` lists every form of this version that was signed, oldest first, as canonical JSON.
 It is kept with the registry directory. Without it, nothing is known to break: a lost history is a lost check, so a
 damaged file is refused, never skipped.
 """
