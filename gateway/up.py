@@ -5,9 +5,12 @@
    One that ran for a minute begins anew at 1 s. The other roles go on meanwhile.
 2. What a person must mend ends all roles at once: a mistake (2), damaged data (3). So does a role that does not stay:
    `MAX_STARTS` in a row. The exit code is that role's own, 128 + n if signal n ended it.
-3. SIGTERM and SIGINT: all roles are asked to end, killed after a grace; the exit code is 0.
+3. SIGTERM and SIGINT: all roles are asked to end, killed after a grace; the exit code is 0. Roles do not outlive an
+   `up` that was killed: another one could not start beside them.
 """
 
+import ctypes
+import signal
 import subprocess
 import sys
 import threading
@@ -32,6 +35,7 @@ MAX_STARTS = 8  # in a row: about two minutes with their pauses
 _FIRST_PAUSE_S, _MAX_PAUSE_S = 1.0, 30.0
 _LOOK_S = 0.2
 _GRACE_S = 15.0
+_PR_SET_PDEATHSIG = 1
 _ENDED = Text("进程 {role} 以代码 {code} 退出,已停止全部进程", "{role} ended with exit code {code}; all were stopped")
 _LOOK = Text("原因见上方日志。", "The log above says why.")
 
@@ -108,7 +112,7 @@ def _step(role: _Role, config_path: Path) -> int | None:
 
 
 def _start(role: str, config_path: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "gateway.cli", role, "--config", str(config_path)]
+    command = [sys.executable, "-m", "gateway.up", role, "--config", str(config_path)]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
@@ -123,3 +127,15 @@ def _end(roles: Sequence[_Role]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def main() -> None:
+    """A role as `up` starts it: the command of its name; the kernel (Linux) sends it a SIGTERM when `up` is gone."""
+    from gateway.cli import main as command_line
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

@@ -13,7 +13,7 @@ import json
 import re
 import secrets
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,7 @@ _TOPICS = Text(
     "Topics are under the prefix {prefix} on {where} and deleted at the end; should the demo be killed: {command}",
 )
 _DELETED = Text("已删除 {count} 个主题", "{count} topics deleted")
+_NOT_DELETED = Text("主题未能删除:{why}", "Topics could not be deleted: {why}")
 _LEFT = Text("{count} 个主题仍在集群上;删除:{command}", "{count} topics are still on the cluster; to delete: {command}")
 
 Tell = Callable[[Text], None]
@@ -198,19 +199,19 @@ def _plan(log: MessageLog, registry: Snapshot) -> tuple[str, ...]:
 
 def _clean_up(cluster: "KafkaTransport", before: frozenset[str], tell: Tell) -> None:
     """Deletes what was not there before; never raises what Kafka says, for the demo's own outcome counts."""
-    deleted, left = 0, len(before)
+    made: Collection[str] | None = None
+    deleted = 0
     try:
         with cluster.admin() as admin:
-            for topic in sorted(admin.topics().keys() - before):
-                left += 1
+            made = sorted(admin.topics().keys() - before)
+            for topic in made:
                 admin.delete_topic(topic)
-                left, deleted = left - 1, deleted + 1
+                deleted += 1
     except (UserError, LogUnavailable) as error:
-        why = str(error)
-        tell(Text(why, why))
-        left = max(left, 1)
+        tell(_NOT_DELETED.fill(why=error))
     if deleted:
         tell(_DELETED.fill(count=deleted))
+    left = "?" if made is None else len(before) + len(made) - deleted
     if left:
         tell(_LEFT.fill(count=left, command=_deletion(cluster)))
 

@@ -101,7 +101,7 @@ class Walk:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=told,
-                timeout=180,
+                timeout=600,
                 check=False,
             )
             told.seek(0)

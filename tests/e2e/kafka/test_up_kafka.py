@@ -1,5 +1,7 @@
 """Machines that come up together need no order: the roles wait for a Kafka that is not there yet."""
 
+import os
+import select
 import socket
 import threading
 import tomllib
@@ -13,6 +15,7 @@ from contracts.edge.transport import open_transport
 from gateway.control.build import publish
 from gateway.demo.layout import Layout, prepare
 from gateway.demo.message_log import KAFKA, MessageLog, Wanted
+from gateway.up import ROLES
 from tests.e2e.kafka.broker import Broker, free_port
 from tests.integration.up_process import PATIENCE_S, running
 
@@ -53,7 +56,7 @@ def city(broker: Broker, port: int, directory: Path) -> Layout:
     return layout
 
 
-def test_the_roles_wait_for_a_broker_and_then_begin(broker: Broker, tmp_path: Path) -> None:
+def test_the_roles_wait_for_a_broker_then_begin_and_do_not_outlive_up(broker: Broker, tmp_path: Path) -> None:
     port = free_port()
     with running(city(broker, port, tmp_path / "city")) as up:
         up.wait_for(lambda: len({event.get("reason") for event in up.events("waiting_for_message_log")} - {None}))
@@ -61,5 +64,8 @@ def test_the_roles_wait_for_a_broker_and_then_begin(broker: Broker, tmp_path: Pa
         with reachable(port, broker):
             up.wait_for(lambda: up.events("ingest_started") and up.events("serving"))
         assert not up.events("role_ended")
-        up.process.terminate()
-        assert up.process.wait(PATIENCE_S) == 0
+        roles = [os.pidfd_open(up.started(role)) for role in ROLES]
+        up.process.kill()
+        for role in roles:
+            assert select.select([role], [], [], PATIENCE_S)[0], "a role outlived its up"
+            os.close(role)
