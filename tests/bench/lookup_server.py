@@ -1,7 +1,8 @@
-"""The server under `tests.bench.lookups`: `python -m tests.bench.lookup_server DIR RECORDS CORE`, for a child process.
+"""The server under `tests.bench.lookups`, a process of its own.
 
-Two sockets of one process on one core: the gateway with a store of RECORDS identity cards, and its limit, an aiohttp
-application that reads the body and returns as many bytes over the same TLS. DIR/ready.json says where they are.
+`python -m tests.bench.lookup_server DIR RECORDS CORE [STORE]`: two sockets of one process on one core: the gateway with
+a store of RECORDS identity cards, and its limit, an aiohttp application that reads the body and returns as many bytes
+over the same TLS. DIR/ready.json says where they are. STORE: one that another of these has made, to be served, too.
 """
 
 import os
@@ -70,8 +71,8 @@ def _writes(store: world.Store, records: int) -> Iterator[Write]:
         yield Write(f"card-{seq}", row, claims.type.vct, "valid", "", lookups, evidence.message)
 
 
-def build(directory: Path, records: int) -> world.City:
-    """The gateway's parts over a filled store."""
+def build(directory: Path, records: int, shared: Path | None = None) -> world.City:
+    """The gateway's parts over a filled store, a shared one or its own."""
     server, window = make_identity(directory, "server"), make_identity(directory, "window")
     key = AppKey(world.MOBILE_KEY.suite.alg, world.MOBILE_KEY.public.jwk)
     registry = world.registry(
@@ -80,8 +81,9 @@ def build(directory: Path, records: int) -> world.City:
             world.app("mobile", "mobile", (ITEM,), PER_DAY, keys=(key,)),
         )
     )
-    store = world.Store(directory / "store.db", registry)
-    fill(store, records)
+    store = world.Store(shared or directory / "store.db", registry)
+    if shared is None:
+        fill(store, records)
     settings = LogSettings(directory / "audit", world.ORIGIN, world.LOG_KEY, world.AUDITOR_KEY.public_key())
     log = AuditLog.open(settings, _die)
     return world.City(directory, server, window, registry, store, log, f"https://127.0.0.1:{world.free_port()}")
@@ -141,7 +143,8 @@ def main() -> None:
     directory, records, core = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     with suppress(AttributeError):
         os.sched_setaffinity(0, {core})
-    uvloop.run(_run(build(directory, records)))
+    shared = Path(sys.argv[4]) if len(sys.argv) > 4 else None
+    uvloop.run(_run(build(directory, records, shared)))
 
 
 if __name__ == "__main__":

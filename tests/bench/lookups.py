@@ -50,6 +50,7 @@ class Gateway:
     certificate: Path
     private_key: Path
     mobile_key: SigningKey
+    pid: int
 
     def client(self, binding: str) -> TokenClient:
         if binding == "mtls":
@@ -255,9 +256,10 @@ def pinned(core: int) -> Iterator[None]:
 
 
 @contextmanager
-def started(directory: Path, records: int, wait_s: float = 120.0) -> Iterator[Gateway]:
-    """A server process on the other core, until the `with` ends."""
+def started(directory: Path, records: int, store: Path | None = None, wait_s: float = 120.0) -> Iterator[Gateway]:
+    """A server process on the other core, until the `with` ends. `store`: of another one, to be shared."""
     command = [sys.executable, "-m", "tests.bench.lookup_server", str(directory), str(records), "0"]
+    command += [] if store is None else [str(store)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         ready = directory / "ready.json"
@@ -266,7 +268,7 @@ def started(directory: Path, records: int, wait_s: float = 120.0) -> Iterator[Ga
         key = load_pem_private_key(facts["mobile_key"].encode(), None)
         ca, certificate, private_key = (Path(facts[name]) for name in ("ca", "certificate", "private_key"))
         mobile_key = SigningKey.of("ES256", key)
-        yield Gateway(facts["base_url"], facts["echo"], ca, certificate, private_key, mobile_key)
+        yield Gateway(facts["base_url"], facts["echo"], ca, certificate, private_key, mobile_key, process.pid)
     finally:
         process.terminate()
         process.wait(30)
