@@ -1,4 +1,4 @@
-"""What evidence types cost: documents checked by structure, with identifier formats; a whole city's catalogue loaded."""
+"""What evidence types cost: documents by structure and with identifier formats; a whole city's catalogue loaded."""
 
 import time
 from collections.abc import Callable
