@@ -1,7 +1,7 @@
 """Backup and restore of an adapter: its outbox, its keys, its configuration.
 
 1. In a backup are the configuration, the files that it names (mappings and types too, sources not), and a copy of the
-   outbox as it is at one instant, taken while the adapter may run.
+   outbox as it is at one instant, taken while the adapter may run; without what waits to be sent, so without contents.
 2. An outbox from a backup is old: numbers that it would give have been given. So it never goes on where it stood. A
    restore begins a new epoch for each stream, above every one before, and drops what was still to be sent; the next
    run restates everything, and what only the lost outbox had published is withdrawn or published again by that.
@@ -70,13 +70,12 @@ def make(config_path: Path, target: Path, to: WrapKey | None, also: Iterable[Pat
         raise UserError(_NO_OUTBOX, str(config.outbox), _RUN_FIRST)
     named = [path for path in config.named if path.is_file() and path != config.outbox]
     schemas = [path.with_suffix(".schema.json") for path in named]
-    own = [config_path.absolute(), *named, *(path for path in schemas if path.is_file())]
-    files = [*own, *(path.absolute() for path in also)]
+    files = [config_path, *named, *(path for path in schemas if path.is_file()), *also]
     base = backups.base_of([*files, config.outbox])
     facts = {
         "adapter": config.adapter,
-        "config": config_path.absolute().relative_to(base).as_posix(),
-        "outbox": config.outbox.relative_to(base).as_posix(),
+        "config": backups.normal(config_path).relative_to(base).as_posix(),
+        "outbox": backups.normal(config.outbox).relative_to(base).as_posix(),
         "base": str(base),
     }
     with TemporaryDirectory(prefix=".backup-", dir=config.outbox.parent) as name:
@@ -96,6 +95,9 @@ def _copy(outbox: Path, copied: Path) -> None:
         source.set_busy_timeout(30_000)
         with target.backup("main", source, "main") as work:
             work.step()
+        target.pragma("secure_delete", "ON")
+        target.execute("DELETE FROM pending")  # what a restore would drop: so no content is ever in a backup
+        target.execute("VACUUM")
 
 
 # --- restore -----------------------------------------------------------------------------------------------------

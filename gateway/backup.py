@@ -49,14 +49,14 @@ def make(config_path: Path, target: Path, to: WrapKey | None, also: Iterable[Pat
     config = load(config_path)
     open_transport(config.log)  # asks for the files that the log's options name
     config.file.done()
-    own = [config_path.absolute(), *(path for path in config.file.named() if path.is_file()), *config.zone_keys]
+    own = [config_path, *(path for path in config.file.named() if path.is_file()), *config.zone_keys]
     seen = config.data_dir / "registry-seen.json"
     own += [seen] if seen.exists() else []
-    extra = [path.absolute() for path in also]
-    base = backups.base_of([*own, *extra, config.data_dir])
-    facts = {"node": config.node_id, "config": os.path.relpath(config_path.absolute(), base), "base": str(base)}
+    files = [*own, *also]
+    base = backups.base_of([*files, config.data_dir])
+    facts = {"node": config.node_id, "config": _name(config_path, base), "base": str(base)}
     with _audit_copies(config) as (copies, sizes):
-        items = [*archive.names(backups.files_of([*own, *extra]), base), *_audit_items(config, copies, base)]
+        items = [*archive.names(backups.files_of(files), base), *_audit_items(config, copies, base)]
         return backups.make(target, KIND, config.node_id, facts, items, to), sizes
 
 
@@ -73,7 +73,11 @@ def _audit_copies(config: NodeConfig) -> Iterator[tuple[Path, dict[str, int]]]:
 def _audit_items(config: NodeConfig, copies: Path, base: Path) -> Iterator[Item]:
     for path in backups.files_of([copies]):
         place = config.data_dir / "audit" / path.relative_to(copies)
-        yield Item(place.relative_to(base).as_posix(), path)
+        yield Item(_name(place, base), path)
+
+
+def _name(path: Path, base: Path) -> str:
+    return backups.normal(path).relative_to(base).as_posix()
 
 
 def _logs(data_dir: Path) -> list[Path]:
@@ -105,7 +109,7 @@ def restore(
 
 def _final(path: Path, staged: Path, into: Path) -> Path:
     """Where a path of the unpacked configuration will be; what is outside of the backup stays where it is."""
-    path = Path(os.path.normpath(path))
+    path = backups.normal(path)
     return into / path.relative_to(staged) if path.is_relative_to(staged) else path
 
 

@@ -4,7 +4,7 @@
    kind of the backup, when it was made, facts of that kind, and of each file name, mode, size and SHA-256.
 2. A backup is unpacked beside the place that it is for, and checked completely, before anything is put there: each file
    that the manifest names is there with its digest, and no other.
-3. Nothing that is there is lost. Files in the way are a `UserError`, or are moved aside if that is asked for.
+3. Nothing that is there is lost. Other files in the way are a `UserError`, or are moved aside if that is asked for.
 """
 
 import hashlib
@@ -97,6 +97,8 @@ def _as_file(stream: object) -> Any:
 
 
 def _add(tar: tarfile.TarFile, item: Item) -> File:
+    if not _stays_inside(item.name):
+        raise ValueError(f"{item.name} is not a name in a backup")
     with item.path.open("rb") as source:
         status = os.fstat(source.fileno())
         counted = _Counted(source)
@@ -160,11 +162,10 @@ def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, into: Path, where: Path) -> tuple[int, str]:
-    name = PurePosixPath(member.name)
     source = tar.extractfile(member) if member.isreg() else None
-    if source is None or name.is_absolute() or ".." in name.parts or not name.parts:
+    if source is None or not _stays_inside(member.name):
         raise UserError(_NOT_WHOLE.fill(name=member.name), str(where), _ANOTHER_COPY)
-    target = into / name
+    target = into / member.name
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     counted = _Counted(source)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -174,6 +175,11 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, into: Path, where: P
         out.flush()
         os.fsync(descriptor)
     return member.size, counted.digest.hexdigest()
+
+
+def _stays_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and path.parts != ()
 
 
 def _manifest(data: bytes, kind: str, where: Path) -> Manifest:
@@ -207,13 +213,23 @@ def staging(into: Path) -> Iterator[Path]:
 
 def install(staged: Path, manifest: Manifest, into: Path, aside: Path | None) -> None:
     """Put the files of a checked backup into their places (rule 3). `aside`: where to move what is in the way."""
-    there = [file.name for file in manifest.files if (into / file.name).exists()]
+    files = [file for file in manifest.files if not _is_there(file, into)]
+    there = [file.name for file in files if (into / file.name).exists()]
     if there and aside is None:
         raise UserError(_IN_THE_WAY.fill(count=len(there), name=there[0]), str(into), _REPLACE)
     for name in there:
         _move(into / name, (aside or into) / name)
-    for file in manifest.files:
+    for file in files:
         _move(staged / file.name, into / file.name)
+
+
+def _is_there(file: File, into: Path) -> bool:
+    """Whether exactly this file is there already."""
+    path = into / file.name
+    if not path.is_file() or path.stat().st_size != file.size:
+        return False
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest() == file.sha256
 
 
 def _move(path: Path, target: Path) -> None:

@@ -74,13 +74,18 @@ def make(
 
 def base_of(paths: Iterable[Path]) -> Path:
     """The deepest directory that has all of these files and directories (rule 2)."""
-    return Path(os.path.commonpath([path if path.is_dir() else path.parent for path in paths]))
+    return Path(os.path.commonpath([path if path.is_dir() else path.parent for path in map(normal, paths)]))
+
+
+def normal(path: Path) -> Path:
+    """The absolute path without `..`, as it can be named in a backup."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:
     """These files, and all regular files below these directories, each once; raises `UserError` if one is not there."""
     seen: set[Path] = set()
-    for path in paths:
+    for path in map(normal, paths):
         if not path.exists():
             raise UserError(_MISSING, str(path), _CHECK)
         for file in sorted(path.rglob("*")) if path.is_dir() else (path,):

@@ -1,0 +1,118 @@
+"""An adapter's backup: taken while it runs, brought back without giving a number twice or an erased record again."""
+
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from adapters import backup
+from adapters.outbox_file import Lock
+from contracts.edge import archive, backups
+from contracts.edge.clock import now_ms
+from contracts.edge.transport import TopicUnknown
+from contracts.errors import Corrupt, UserError
+from contracts.feeds import FULL_KEY
+from tests.integration.adapter_city import STREAM, Department, department, row
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Department:
+    """A department that has published three certificates."""
+    (tmp_path / "old").mkdir()
+    one = department(tmp_path / "old")
+    one.write([row(1), row(2), row(3)])
+    assert one.run().code == 0
+    return one
+
+
+def back_up(city: Department) -> Path:
+    return backup.make(city.config, city.root.parent / "made.backup", None).path
+
+
+def restore(city: Department, file: Path, replace: bool = True) -> backup.Restored:
+    return backup.restore(file, None, city.root, replace)
+
+
+def test_a_restored_outbox_gives_no_number_twice_and_brings_nothing_erased_back(city: Department) -> None:
+    file = back_up(city)
+    erased = city.messages()[1].claims.record
+    city.write([row(1), row(2), row(3, name="周晓梅"), row(4)])
+    city.run()
+    request = city.adapter("erase", "adapter.toml", "--reason", "test", "--json", "--record", erased).json["request"]
+    assert city.adapter("approve-erase", str(request), "--json").code == 0
+    before, old_epoch = len(city.records()), city.messages()[0].claims.position.epoch
+
+    restored = restore(city, file)
+    (epoch,) = restored.epochs.values()
+    assert (restored.erased, epoch > old_epoch) == (1, True)
+    again = city.run()
+    assert (again.code, again.stream["refused"]) == (0, 1)
+
+    numbers: dict[tuple[int, int], str] = {}
+    for message in city.messages():
+        position = tuple(message.claims.position)
+        assert numbers.setdefault(position, message.claims.identity) == message.claims.identity
+    assert all(record.key == FULL_KEY for record in city.records()[-1:])
+    assert {message.claims.position.epoch for message in city.messages()} == {old_epoch, epoch}
+    assert len(city.records()) > before
+    live = city.live()
+    assert (len(live), erased in live) == (3, False)
+    assert {one.position.epoch for one in live.values()} == {epoch}
+    assert city.statements()[-1].count == 3
+    assert restored.aside is not None
+    assert (restored.aside / "outbox.db").exists()
+
+
+def test_it_is_taken_while_the_adapter_works_and_holds_no_content(city: Department) -> None:
+    with Lock(city.root / "outbox.db"), closing(apsw.Connection(str(city.root / "outbox.db"))) as db:
+        db.execute("INSERT INTO pending (stream, key, value) VALUES (1, x'00', ?)", (b"sealed content" * 100,))
+        file = back_up(city)
+        with pytest.raises(UserError, match="using this outbox"):
+            restore(city, file)
+    with archive.staging(city.root.parent / "look") as staged:
+        manifest = archive.unpack(file, backup.KIND, None, staged)
+        assert {one.name for one in manifest.files} == {"adapter.toml", "adapter.pem", "zone.pub.pem", "outbox.db"}
+        assert b"sealed content" not in (staged / "outbox.db").read_bytes()
+        with closing(apsw.Connection(str(staged / "outbox.db"))) as db:
+            assert db.execute("SELECT count(*) FROM records").get == 3
+
+
+def test_without_the_log_nothing_is_restored(city: Department) -> None:
+    file = back_up(city)
+    (city.root / "outbox.db").unlink()
+    with city.transport.admin() as admin:
+        admin.delete_topic(STREAM.topic)
+    with pytest.raises(TopicUnknown):
+        restore(city, file)
+    assert not (city.root / "outbox.db").exists()
+    assert not list(city.root.glob(".restore-*"))
+
+
+def test_what_is_there_is_not_replaced_unless_asked(city: Department) -> None:
+    file = back_up(city)
+    with pytest.raises(UserError, match="1 files are there already"):
+        restore(city, file, replace=False)
+    assert city.run().code == 0
+
+
+def test_a_clock_before_the_backup_is_refused(city: Department, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backups, "now_ms", lambda: now_ms() + 3_600_000)
+    file = back_up(city)
+    monkeypatch.undo()
+    with pytest.raises(UserError, match="clock of this machine is before"):
+        restore(city, file)
+
+
+def test_a_damaged_outbox_is_not_brought_back(city: Department) -> None:
+    facts = {"adapter": "market-1", "config": "adapter.toml", "outbox": "outbox.db", "base": str(city.root)}
+    (city.root.parent / "garbage").write_bytes(b"not an outbox" * 1000)
+    items = [
+        *archive.names([city.root / name for name in ("adapter.toml", "adapter.pem", "zone.pub.pem")], city.root),
+        archive.Item("outbox.db", city.root.parent / "garbage"),
+    ]
+    file = city.root.parent / "made.backup"
+    archive.write(file, archive.Manifest(archive.VERSION, backup.KIND, 1, "test", facts, ()), items, None)
+    with pytest.raises(Corrupt):
+        restore(city, file)
+    assert city.run().code == 0
