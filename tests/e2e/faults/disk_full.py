@@ -6,9 +6,11 @@ while there is room again, and everybody must work on by himself. Then the direc
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+
+import apsw
 
 from tests.e2e.faults.city import SERVES, City
 from tests.e2e.faults.layout import DEPARTMENTS
@@ -85,6 +87,7 @@ def _on_a_disk(city: City, directory: Path, size: str, users: tuple[str, ...]) -
     directory.rename(moved)
     with small_disk(directory, size) as disk:
         shutil.copytree(moved, directory, dirs_exist_ok=True)
+        _empty_wals(directory)
         _release(city, users, disk.environment)
         yield disk
         _hold(city, users)
@@ -93,6 +96,14 @@ def _on_a_disk(city: City, directory: Path, size: str, users: tuple[str, ...]) -
     shutil.rmtree(directory)
     moved.rename(directory)
     _release(city, users, {})
+
+
+def _empty_wals(directory: Path) -> None:
+    """Databases could write on inside a long WAL file for minutes before they need room."""
+    for path in directory.iterdir():
+        if path.suffix in (".sqlite", ".db"):
+            with closing(apsw.Connection(str(path))) as db:
+                db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def _hold(city: City, users: tuple[str, ...]) -> None:
