@@ -15,6 +15,9 @@ root_alg = "EdDSA"
 kind = "embedded"
 directory = "log"
 
+[ingest]
+evidence_types = ["cn.vehicle-registration"]  # optional: no others are read (operator-guide.md, "Splitting")
+
 [keys]
 zone = ["keys/gov-extranet.pem"]    # private, active and retired
 store = "keys/store.key"
@@ -71,6 +74,7 @@ class NodeConfig:
     zone_keys: tuple[Path, ...]
     store_key: Path
     serve: ServeConfig | None
+    evidence_types: tuple[str, ...] = ()  # those that this node reads; none: all
 
     @property
     def stores_dir(self) -> Path:
@@ -82,7 +86,7 @@ def load(path: Path) -> NodeConfig:
     outermost = read_toml(path)
     node, registry, keys = (outermost.section(name) for name in ("node", "registry", "keys"))
     data_dir = node.path("data")
-    serve = outermost.section("serve", None)
+    serve, ingest = outermost.section("serve", None), outermost.section("ingest", None)
     return NodeConfig(
         file=outermost,
         node_id=node.text("id"),
@@ -96,6 +100,7 @@ def load(path: Path) -> NodeConfig:
         zone_keys=_at_least_one(keys, "zone"),
         store_key=keys.path("store"),
         serve=None if serve is None else _serve(serve, data_dir),
+        evidence_types=() if ingest is None else ingest.texts("evidence_types"),
     )
 
 

@@ -85,6 +85,14 @@ class Node:
             raise self.config.file.section("node").mistake(what, "zone", Text(f"可选:{known}", f"One of: {known}."))
         return zones[self.config.zone]
 
+    def evidence_types(self) -> frozenset[str]:
+        """The types that this node reads, none: all; raises `UserError` for one that the registry does not know."""
+        wanted = frozenset(self.config.evidence_types)
+        if unknown := sorted(wanted - self.registry.current().versions.keys()):
+            what = Text(f"注册库中没有证照类型 {unknown[0]}", f"The registry has no evidence type {unknown[0]}")
+            raise self.config.file.section("ingest").mistake(what, "evidence_types")
+        return wanted
+
     def stores(self) -> Stores:
         """The node's stores."""
         return Stores(self.config.stores_dir, self.config.store_key)

@@ -157,7 +157,7 @@ def _patiently(work: Work, act: Callable[[], object]) -> None:
 
 def _reasons(first: Reader, second: Reader, work: Work) -> Mapping[Stream, str]:
     """Why streams of the first store need not be followed (`compare`, rule 2)."""
-    listed, read = set(work.parts.registry().streams), second.offsets()
+    listed, read = set(work.parts.streams(work.parts.registry())), second.offsets()
     reasons: dict[Stream, str] = {}
     topics = {stream: topic for stream, (_, topic) in first.offsets().items()}
     for stream, state in first.all_streams():

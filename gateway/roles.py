@@ -85,4 +85,5 @@ def ingest_parts(node: Node, store: Path | None = None) -> IngestParts:
         node_key=node.signing_key(),
         registry=node.registry.current,
         clock=now_ms,
+        evidence_types=node.evidence_types(),
     )

@@ -1,7 +1,8 @@
 """The ingest process: the one place that connects log, registry, decisions and store. It decides nothing.
 
-1. Each stream that the registry lists is read from the offset in the store. A new registry version adds and removes
-   streams; one that is not valid any more pauses everything (closed, nothing is decided by it).
+1. Each stream that the registry lists is read from the offset in the store, or each of those evidence types that the
+   node is configured to read. A new registry version adds and removes streams; one that is not valid any more pauses
+   everything (closed, nothing is decided by it).
 2. Records are taken in batches, as many as are there, at most `MAX_BATCH`; each batch is one transaction of records,
    states, offsets and rejects. A crash at any instant leaves the store at a batch's end, and the log gives the rest.
 3. Rejects are in that transaction, and are written to the log after it. A crash between sends them at the next start:
@@ -58,6 +59,12 @@ class IngestParts:
     registry: Callable[[], Snapshot]
     clock: Callable[[], int]
     sends_rejects: bool = True  # False: another ingest reads the same log and sends them
+    evidence_types: frozenset[str] = frozenset()  # those that this node reads; none: all
+
+    def streams(self, registry: Snapshot) -> Sequence[Stream]:
+        """The streams of the registry that this node reads."""
+        wanted = self.evidence_types
+        return [stream for stream in registry.streams if not wanted or stream.evidence_type in wanted]
 
 
 class RegistryClosed(Exception):
@@ -181,7 +188,7 @@ class Ingest:
         return registry
 
     def _assign(self, registry: Snapshot) -> None:
-        listed = {stream.topic: stream for stream in registry.streams}
+        listed = {stream.topic: stream for stream in self._parts.streams(registry)}
         for topic in [topic for topic in self._feeds if topic not in listed]:
             self._reader.remove(topic)
             del self._feeds[topic]

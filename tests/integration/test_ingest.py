@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -354,6 +355,17 @@ def test_streams_and_topics_that_come_later_are_read(city: City) -> None:
     assert ingest.step(5) == 1
     ingest.close()
     assert city.conditions() == {"r1": LIVE, "r9": LIVE}
+
+
+def test_a_node_reads_the_types_that_it_is_given_and_others_stay_unread(city: City) -> None:
+    city.publish("r1")
+    assert ingest_once(replace(city.parts(), evidence_types=frozenset(["cn.vehicle-registration"]))).records == 0
+    with Reader(city.directory / "store.db", KEK) as reader:
+        assert (
+            reader.all_streams() == ()
+        )  # who asks hears that the feed is catching up
+    assert ingest_once(replace(city.parts(), evidence_types=frozenset([world.TYPE.id]))).accepted == 1
+    assert city.conditions() == {"r1": LIVE}
 
 
 def test_it_runs_until_it_is_stopped(city: City) -> None:
