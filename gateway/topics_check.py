@@ -97,9 +97,12 @@ def _creation(name: str, settings: Mapping[str, str], replicas: int) -> str:
 
 
 def _grants(rights: tuple[Right, ...], prefix: str) -> Iterator[str]:
-    granted: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    wanted: dict[tuple[str, str], set[str]] = {}
     for right in rights:
-        granted.setdefault((right.principal, right.operations), []).append(prefix + right.topic)
+        wanted.setdefault((right.principal, right.topic), set()).update(right.operations)
+    granted: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (principal, topic), named in wanted.items():
+        granted.setdefault((principal, tuple(sorted(named))), []).append(prefix + topic)
     for (principal, operations), names in granted.items():
         allowed = " ".join(f"--operation {operation}" for operation in operations)
         for some in _portions(names, TOPICS_A_LINE):

@@ -145,6 +145,8 @@ def test_the_guide_works_as_written(walk: Walk) -> None:
     printed = "".join(map(walk.take, blocks()))
     for told in SHOWN[walk.log]:
         assert told in printed, told
+    [lookup] = [block for block in blocks() if "/v1/lookups" in block.text]
+    assert '"name":"周晓兰"' in walk.take(lookup), "after all that, the node does not answer"
     if walk.log == "kafka":
         assert not (walk.directory / "log").exists()
 

@@ -87,8 +87,9 @@ def test_every_topic_has_its_command_and_nobody_may_more_than_they_need() -> Non
 
 def test_rights_alike_share_a_line_and_none_is_lost() -> None:
     asked = tuple(Right("User:n", ("Read",), f"t{number}") for number in range(2 * TOPICS_A_LINE + 1))
-    lines = commands({}, (*asked, Right("User:n", ("Write",), "t0")), "k:1", "p.")
-    assert [line.count("--topic ") for line in lines] == [TOPICS_A_LINE, TOPICS_A_LINE, 1, 1]
+    lines = commands({}, (*asked, Right("User:n", ("Write",), "t0"), Right("User:m", ("Read",), "t1")), "k:1", "p.")
+    assert [line.count("--topic ") for line in lines] == [1, TOPICS_A_LINE, TOPICS_A_LINE, 1]
+    assert "--operation Read --operation Write --topic p.t0" in lines[0]
     named = {name for line in lines for name in line.split() if name.startswith("p.t")}
     assert named == {f"p.{right.topic}" for right in asked}
 
