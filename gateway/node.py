@@ -90,7 +90,8 @@ class Node:
         wanted = frozenset(self.config.evidence_types)
         if unknown := sorted(wanted - self.registry.current().versions.keys()):
             what = Text(f"注册库中没有证照类型 {unknown[0]}", f"The registry has no evidence type {unknown[0]}")
-            raise self.config.file.section("ingest").mistake(what, "evidence_types")
+            remedy = Text("请使用注册库列出的类型标识。", "Use the ids of types that the registry lists.")
+            raise self.config.file.section("ingest").mistake(what, "evidence_types", remedy)
         return wanted
 
     def stores(self) -> Stores:

@@ -200,6 +200,13 @@ ROWS: dict[str, Row] = {
     ),
     "data is a file": Row(a_file("node/data"), STATUS, "exists already", "已存在", "node/data"),
     # a node's keys and store
+    "unknown type for a node": Row(
+        says(NODE, "[serve]", '[ingest]\nevidence_types = ["cn.x"]\n[serve]'),
+        INGEST,
+        "The registry has no evidence type cn.x",
+        "注册库中没有证照类型 cn.x",
+        "ingest.evidence_types",
+    ),
     "unknown zone": Row(says(NODE, 'zone = "gov', 'zone = "x'), STATUS, "The registry has no zone", "注册库中没有区域"),
     "zone key of another": Row(
         replaced("keys/zone-gov-extranet.pem", "keys/auditor.pem"),
