@@ -13,6 +13,7 @@ from contracts.edge.clock import now_ms
 from contracts.edge.transport import TopicUnknown
 from contracts.errors import Corrupt, UserError
 from contracts.feeds import FULL_KEY
+from contracts.streams import Position
 from tests.integration.adapter_city import STREAM, Department, department, row
 
 
@@ -49,10 +50,10 @@ def test_a_restored_outbox_gives_no_number_twice_and_brings_nothing_erased_back(
     again = city.run()
     assert (again.code, again.stream["refused"]) == (0, 1)
 
-    numbers: dict[tuple[int, int], str] = {}
+    numbers: dict[Position, str] = {}
     for message in city.messages():
-        position = tuple(message.claims.position)
-        assert numbers.setdefault(position, message.claims.identity) == message.claims.identity
+        claims = message.claims
+        assert numbers.setdefault(claims.position, claims.identity) == claims.identity
     assert all(record.key == FULL_KEY for record in city.records()[-1:])
     assert {message.claims.position.epoch for message in city.messages()} == {old_epoch, epoch}
     assert len(city.records()) > before

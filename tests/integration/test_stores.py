@@ -40,9 +40,9 @@ def test_what_is_current_or_written_stays(stores: Stores) -> None:
     stores.first()
     number = stores.new()
     writer = Writer(stores.path(number), stores.keys())
-    for refused in (lambda: stores.remove(1), lambda: stores.remove(number), lambda: stores.switch(number)):
+    for refuse, which in ((stores.remove, 1), (stores.remove, number), (stores.switch, number)):
         with pytest.raises(UserError):
-            refused()
+            refuse(which)
     assert stores.is_written(number)
     writer.close()
     stores.switch(number)

@@ -44,8 +44,8 @@ def row(record: str, seq: int = 1, condition: str = LIVE, identity: str = "", st
     ],
 )
 def test_kinds(before: LogicalRow | None, after: LogicalRow | None, kind: str, objection: bool) -> None:
-    sides = [[] if one is None else [one] for one in (before, after)]
-    (difference,) = compare(*sides, {})
+    first, second = ([] if one is None else [one] for one in (before, after))
+    (difference,) = compare(first, second, {})
     assert (dict(difference.counts), difference.objection) == ({kind: 1}, objection)
     assert difference.examples == (["r"] if objection else [])
 
