@@ -21,7 +21,7 @@ from contracts.edge.transport import Transport, open_transport
 from gateway.config import load
 from gateway.control.build import build, publish
 from gateway.demo import departments
-from gateway.demo.data import generate
+from gateway.demo.data import MIN_SCALE, generate
 from gateway.demo.layout import ORIGIN, SLOT, Layout, prepare
 from gateway.demo.message_log import EMBEDDED_LOG, MessageLog
 from gateway.node import opened
@@ -49,7 +49,7 @@ def lay_out(directory: Path, message_log: MessageLog = EMBEDDED_LOG) -> Layout:
     """
     layout = prepare(directory / "city", message_log)
     layout.private("registry-root").rename(directory / "registry-root.pem")
-    generate(layout.root / "departments", 1)
+    generate(layout.root / "departments", 1, MIN_SCALE)
     departments.write_configurations(layout)
     republish(layout, directory / "registry-root.pem", None)
     with opened(layout.node_config) as node:
