@@ -30,6 +30,7 @@ from contracts.edge.archive import Item, Manifest
 from contracts.edge.backups import Made
 from contracts.edge.clock import now_ms
 from contracts.edge.config import parse_toml
+from contracts.edge.scrubbing import VFS
 from contracts.edge.transport import Transport, open_transport
 from contracts.errors import Corrupt, UserError
 from contracts.hpke import UnwrapKey, WrapKey
@@ -89,7 +90,7 @@ def _copy(outbox: Path, copied: Path) -> None:
     """The outbox at one instant, by SQLite's own backup."""
     copied.touch(0o600)
     with (
-        closing(apsw.Connection(str(outbox), flags=apsw.SQLITE_OPEN_READWRITE)) as source,
+        closing(apsw.Connection(str(outbox), flags=apsw.SQLITE_OPEN_READWRITE, vfs=VFS)) as source,
         closing(apsw.Connection(str(copied))) as target,
     ):
         source.set_busy_timeout(30_000)
@@ -153,7 +154,7 @@ def _renew(
 
 def _check(outbox: Path) -> None:
     try:
-        with closing(apsw.Connection(str(outbox))) as db:
+        with closing(apsw.Connection(str(outbox), vfs=VFS)) as db:
             found = db.execute("PRAGMA quick_check(1)").get
     except apsw.Error as error:
         raise Corrupt(f"outbox: {error}") from error

@@ -3,8 +3,8 @@
 1. It belongs to one adapter, and holds the secrets behind names and keys: mode 0600. `synchronous=FULL`.
 2. `user_version` counts the upgrades that it has had; missing ones are made in one transaction at opening. A file of
    a newer version is refused.
-3. `secure_delete` overwrites what is deleted. The WAL file may still hold it: `tidy` empties that as soon as nobody
-   reads an older state, and never waits for a reader.
+3. `secure_delete` and `scrubbing` overwrite what is deleted. The WAL file may still hold it: `tidy` empties that as
+   soon as nobody reads an older state, and never waits for a reader.
 4. apsw's errors end here, in our words.
 """
 
@@ -19,7 +19,7 @@ from typing import Self
 import apsw
 
 from adapters.outbox_tables import APPLICATION_ID, SCHEMA, UPGRADES
-from contracts.edge import system_errors
+from contracts.edge import scrubbing, system_errors
 from contracts.edge.sqlite_errors import as_system_errors
 from contracts.edge.transport.topic_file import require_sqlite
 from contracts.errors import Corrupt, UserError
@@ -82,7 +82,7 @@ class OutboxFile:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         with self._errors():
-            self._db = apsw.Connection(str(self._path))
+            self._db = apsw.Connection(str(self._path), vfs=None if path is None else scrubbing.VFS)
             self._db.set_busy_timeout(BUSY_MS)
             if not self._owner():
                 list(self._db.execute(SCHEMA))  # apsw stops at the first row, here of a pragma

@@ -6,7 +6,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from contracts.registry.snapshot import Snapshot
 from contracts.streams import Stream
@@ -18,7 +18,9 @@ from gateway.store.reader import Reader
 class StreamStatus:
     """One stream. Times in Unix s, None: never yet. `missing`: numbers not seen; with `merged` some of
     them were, because so many gaps are not kept apart. `unequal`: buckets that did not match the last statement
-    (empty if only the count differed, None if all is well). `refused`: messages by code since the store was made."""
+    (empty if only the count differed, None if all is well). `erasure_due`: an alarm; since then erased content should
+    have been leaving the log, and cannot while the adapter is silent. `refused`: messages by code since the store was
+    made."""
 
     stream: Stream
     listed: bool
@@ -35,6 +37,7 @@ class StreamStatus:
     last_statement: int | None
     next_due: int | None
     stopped: str
+    erasure_due: int | None = None
     refused: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -52,12 +55,13 @@ def status(reader: Reader, registry: Snapshot, now: int) -> Status:
     refused: dict[Stream, Counter[str]] = {}
     for stream, code, count in reader.refusals():
         refused.setdefault(stream, Counter())[code] = count
-    listed = registry.streams
+    listed, held_up = registry.streams, reader.erasures_held_up(now)
     ordered = (*listed, *sorted(states.keys() - set(listed)))
     found = (
         _status(stream, stream in listed, states.get(stream, StreamState()), refused.get(stream, {}), now)
         for stream in ordered
     )
+    found = (replace(one, erasure_due=held_up.get(one.stream)) for one in found)
     return Status(tuple(found), reader.rejects_pending())
 
 

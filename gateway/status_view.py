@@ -6,7 +6,8 @@ from shutil import get_terminal_size
 
 from contracts.edge.clock import now_ms
 from contracts.edge.i18n import language
-from contracts.edge.output import emit_json
+from contracts.edge.output import emit_json, say
+from contracts.errors import ERRORS
 from contracts.plain import to_plain
 from contracts.text import Text
 from gateway.node import opened
@@ -22,6 +23,8 @@ _COLUMNS: tuple[Text, ...] = (
     Text("缺号", "missing"),
     Text("下次对账", "next statement"),
 )
+_HELD_UP = ERRORS["erasure_held_up"]
+_ALARM = Text("警报 {stream}(自 {since}):{title}。{step}", "ALARM {stream} (since {since}): {title}. {step}")
 _STATES = {
     "catching_up": Text("追赶中", "catching_up"),
     "complete": Text("完整", "complete"),
@@ -55,6 +58,17 @@ def print_table(found: Status) -> None:
         table.add_row(*_cells(row, lang))
     # Whoever pipes it or has a narrow window gets whole lines, not columns of single letters.
     Console(width=max(get_terminal_size().columns, _WIDTH)).print(table)
+    _tell_alarms(found)
+
+
+def _tell_alarms(found: Status) -> None:
+    for row in found.streams:
+        if row.erasure_due is not None:
+            say(
+                _ALARM.fill(
+                    stream=row.stream, since=_time(row.erasure_due), title=_HELD_UP.title, step=_HELD_UP.next_step
+                )
+            )
 
 
 def _cells(row: StreamStatus, lang: str) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 1. WAL with `synchronous=NORMAL`. After a power cut the last transactions may be missing, but never half of one; as
    the offsets stand in the same transactions, the log gives again what is missing. FULL would buy nothing.
-2. `secure_delete`: what is deleted is overwritten in the file; after an erasure the writer empties the WAL file too.
+2. `secure_delete`: what is deleted is overwritten in the file, and so are copies that moving cells left behind
+   (`scrubbing`); after an erasure the writer empties the WAL file too.
 3. A format version. A store of a newer format is refused; instead of an older one a new one is built from the log.
 4. One writer, ensured by a lock on a file beside the store; readers as many as one likes.
 5. Contents are a table of their own, so that digests over a million records read small rows only.
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import apsw
 
+from contracts.edge import scrubbing
 from contracts.edge.files import sync_directory
 from contracts.edge.sqlite_errors import as_system_errors
 from contracts.edge.system_errors import no_room
@@ -147,12 +149,15 @@ def _fill(path: Path, wrapped: bytes) -> None:
         db.close()
 
 
-def open_store(path: Path, kek: bytes) -> tuple[apsw.Connection, Sealer]:
-    """A connection and what seals; raises `StoreAbsent`, `UserError` (newer format, other key), `Corrupt`."""
+def open_store(path: Path, kek: bytes, vfs: str | None = None) -> tuple[apsw.Connection, Sealer]:
+    """A connection and what seals; who writes gives `scrubbing.VFS`.
+
+    Raises `StoreAbsent`, `UserError` (newer format, other key), `Corrupt`.
+    """
     if not path.exists():
         raise StoreAbsent(path)
     try:
-        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     except apsw.CantOpenError:
         what = Text("无法打开存储文件", "The store cannot be opened")
         raise UserError(what, str(path), Text("请核对路径与权限。", "Check the path and its permissions.")) from None
@@ -172,7 +177,8 @@ def open_store(path: Path, kek: bytes) -> tuple[apsw.Connection, Sealer]:
 
 def format_of(path: Path) -> int | None:
     """The format of the store at `path`; None if it is none, or damaged."""
-    with suppress(apsw.Error), closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as db:
+    flags, vfs = apsw.SQLITE_OPEN_READWRITE, scrubbing.VFS
+    with suppress(apsw.Error), closing(apsw.Connection(str(path), flags=flags, vfs=vfs)) as db:
         if db.pragma("application_id") == APPLICATION_ID:
             return int(db.pragma("user_version"))
     return None

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from contracts.algorithms import Suite
+from contracts.edge.scrubbing import never_checkpoints
 from contracts.evidence_types import EvidenceType
 from contracts.feeds import LiveRecord, bucket_digests_in_order
 from contracts.identifiers import normalise
@@ -51,6 +52,7 @@ class Reader:
     def __init__(self, path: Path, kek: bytes) -> None:
         self.path = path
         self._db, self._sealer = database.open_store(path, kek)
+        never_checkpoints(self._db)
         self._db.pragma("query_only", True)
         self._execute = self._db.execute
         self._version: int | None = None

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import apsw
 
-from contracts.edge import keys
+from contracts.edge import keys, scrubbing
 from contracts.edge.files import write_atomic
 from contracts.errors import UserError
 from contracts.text import Text
@@ -184,7 +184,8 @@ class _Locked:
 
 def _wrapped(path: Path) -> bytes | None:
     """The wrapped data key of a store, whatever its format; None if the file is damaged: no key opens that."""
-    with suppress(apsw.Error), closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as db:
+    flags, vfs = apsw.SQLITE_OPEN_READWRITE, scrubbing.VFS
+    with suppress(apsw.Error), closing(apsw.Connection(str(path), flags=flags, vfs=vfs)) as db:
         data: bytes | None = db.execute("SELECT wrapped FROM keys").get
         return data
     return None

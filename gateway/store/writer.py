@@ -17,6 +17,7 @@ import apsw
 import orjson
 
 from contracts.algorithms import Suite
+from contracts.edge import scrubbing
 from contracts.feeds import LiveRecord, bucket_digests_in_order
 from contracts.streams import Position, Stream
 from gateway.ingest.state import StreamState
@@ -128,7 +129,7 @@ class Writer:
         self._lock = database.lock_writer(path)
         try:
             database.create_if_absent(path, kek)
-            self._db, self._sealer = database.open_store(path, kek)
+            self._db, self._sealer = database.open_store(path, kek, scrubbing.VFS)
         except BaseException:
             os.close(self._lock)
             raise

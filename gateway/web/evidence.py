@@ -61,6 +61,16 @@ class Evidence:
         except (apsw.Error, Corrupt, UserError) as error:
             raise _unavailable(error) from None
 
+    def erasures_held_up(self, now: int) -> dict[Stream, int]:
+        """Streams whose erased content cannot leave the log, and since when it should (Unix s); `now` in Unix ms.
+
+        Raises `Fault` `store_unavailable`.
+        """
+        try:
+            return self._open().erasures_held_up(now // 1000)
+        except (apsw.Error, Corrupt, UserError) as error:
+            raise _unavailable(error) from None
+
     async def follow(self) -> None:
         """Rule 5, until cancelled."""
         while True:

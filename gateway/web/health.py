@@ -6,7 +6,7 @@
 3. `warnings` name what is not as it should be though questions are answered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ import orjson
 from aiohttp import web
 
 from contracts.encoding import Json
-from contracts.errors import Fault
+from contracts.errors import ERRORS, Fault
 from contracts.registry import Snapshot
 from contracts.registry.snapshot import FRESH
 from contracts.streams import Stream
@@ -36,18 +36,20 @@ WARNINGS: Mapping[str, Text] = {
         "未配置 head_dir，审计日志回退将无法察觉。",
         "No head_dir is configured: a rollback of the audit log would go unnoticed.",
     ),
+    "erasure_held_up": ERRORS["erasure_held_up"].title,
     "feeds_incomplete": Text("部分数据流不完整，见 streams。", "Some feeds are not complete, see streams."),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What was found out. `checks`: name → "ok" or an error code."""
+    """What was found out. `checks`: name → "ok" or an error code. `held_up`: whose erased content stays in the log."""
 
     checks: Mapping[str, str]
     warnings: tuple[str, ...]
     registry: Snapshot | None
     streams: tuple[tuple[Stream, FeedState], ...]
+    held_up: frozenset[Stream] = frozenset()
 
     @property
     def ready(self) -> bool:
@@ -77,6 +79,7 @@ class Health:
         now = self.parts.clock()
         registry, registry_check = self._registry()
         streams, store_check = self._streams(registry, now)
+        held_up = frozenset(self._held_up(now))
         checks = {
             "registry": registry_check,
             "audit_log": OK if self.parts.log.alive else "audit_unavailable",
@@ -85,9 +88,10 @@ class Health:
         found = {
             "registry_degraded": registry is not None and registry.freshness(now) != FRESH,
             "rollback_undetectable": not self.parts.rollback_detectable,
+            "erasure_held_up": bool(held_up),
             "feeds_incomplete": any(state.state != COMPLETE for _, state in streams),
         }
-        return Condition(checks, tuple(name for name, there in found.items() if there), registry, streams)
+        return Condition(checks, tuple(name for name, there in found.items() if there), registry, streams, held_up)
 
     def gauges(self) -> list[Gauge]:
         """The same for Prometheus."""
@@ -103,6 +107,12 @@ class Health:
             ("oncegate_audit_published", "Published ones", (), [((), float(self.parts.log.published.size))]),
             ("oncegate_stream_state", "1: the stream is in this state", (*stream, "state"), [(s, 1.0) for s in states]),
             ("oncegate_stream_as_of", "Complete up to (Unix s; 0: not yet)", stream, times),
+            (
+                "oncegate_erasure_held_up",
+                "1: erased content stays in the message log until the adapter speaks",
+                stream,
+                [((one.organisation, one.adapter, one.evidence_type), 1.0) for one in sorted(condition.held_up)],
+            ),
         ]
 
     def _registry(self) -> tuple[Snapshot | None, str]:
@@ -117,6 +127,12 @@ class Health:
             return tuple(self.evidence.states(listed, now)), OK
         except Fault as fault:
             return (), fault.code
+
+    def _held_up(self, now: int) -> Iterable[Stream]:
+        try:
+            return self.evidence.erasures_held_up(now)
+        except Fault:
+            return ()  # the check of the store says so
 
 
 def _passed(checks: Mapping[str, str]) -> list[tuple[tuple[str], float]]:

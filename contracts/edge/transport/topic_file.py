@@ -6,8 +6,8 @@
 4. Cleaning takes the prefix older than the lag, as Kafka does: up to the first record that is younger. Of that
    prefix the newest record of each key stays. Records without a value stay and supersede nothing: nobody writes them.
    Expired prefixes go as a whole; the start of the topic rises first, so that no reader skips them unaware.
-5. What was cleaned away leaves the disk: `secure_delete` overwrites its place in the file, and the checkpoint empties
-   the write-ahead file. Only then does the topic count as clean.
+5. What was cleaned away leaves the disk: `secure_delete` and `scrubbing` overwrite its place in the file, and the
+   checkpoint empties the write-ahead file. Only then does the topic count as clean.
 6. A deleted topic keeps its file, empty and without identity: SQLite must not lose a file that another process has
    open. Made anew it goes on with higher offsets, so that every old position is out of range.
 7. apsw's errors end here (`errors_of`).
@@ -24,6 +24,7 @@ import apsw
 import orjson
 
 from contracts.edge.files import sync_directory
+from contracts.edge.scrubbing import VFS
 from contracts.edge.transport.interface import (
     Cleaning,
     Compacted,
@@ -281,7 +282,7 @@ def _settings(cleaning: Cleaning) -> tuple[str | int | None, ...]:
 
 
 def _fill(path: Path, cleaning: Cleaning) -> None:
-    with closing(apsw.Connection(str(path))) as db:
+    with closing(apsw.Connection(str(path), vfs=VFS)) as db:
         list(db.execute(_SCHEMA))  # to its end: some of these statements give rows
         db.execute("INSERT INTO head VALUES (0, 0, 0, ?, ?, ?, ?)", _settings(cleaning))
 
@@ -293,7 +294,7 @@ def _revive(path: Path, cleaning: Cleaning) -> bool:
 
 
 def _connect(path: Path) -> apsw.Connection:
-    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=VFS)
     db.set_busy_timeout(BUSY_MS)
     if db.pragma("application_id") != APPLICATION_ID:
         db.close()
