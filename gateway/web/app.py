@@ -14,7 +14,7 @@ from audit.reader import LogReader
 from contracts.errors import Fault
 from contracts.schemas import Compiled
 from gateway.access.usage import UsageBook
-from gateway.web import catalogue, docs, openapi, schemas
+from gateway.web import asyncapi, catalogue, docs, openapi, schemas
 from gateway.web.calls import Calls
 from gateway.web.evidence import Evidence
 from gateway.web.health import Health
@@ -132,16 +132,23 @@ def newest_first(reader: LogReader, size: int) -> Iterator[bytes]:
 
 def _documents(base_url: str) -> Iterable[web.RouteDef]:
     form = openapi.document(version("oncegate"), base_url)
-    text, page = orjson.dumps(form), docs.page(form)
+    text, page, topics = orjson.dumps(form), docs.page(form), orjson.dumps(asyncapi.document(version("oncegate")))
     policy = {"Content-Security-Policy": docs.CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer"}
 
     async def openapi_json(_: web.Request) -> web.Response:
         return web.Response(body=text, content_type="application/json", headers=HEADERS)
 
+    async def asyncapi_json(_: web.Request) -> web.Response:
+        return web.Response(body=topics, content_type="application/json", headers=HEADERS)
+
     async def docs_html(_: web.Request) -> web.Response:
         return web.Response(body=page, content_type="text/html", charset="utf-8", headers={**HEADERS, **policy})
 
-    return (web.get("/openapi.json", openapi_json), web.get("/docs", docs_html))
+    return (
+        web.get("/openapi.json", openapi_json),
+        web.get("/asyncapi.json", asyncapi_json),
+        web.get("/docs", docs_html),
+    )
 
 
 def _exposition(metrics: Metrics) -> Callable[[web.Request], Awaitable[web.Response]]:

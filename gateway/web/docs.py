@@ -32,7 +32,8 @@ def page(document: Mapping[str, Any]) -> bytes:
         f'<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>{title}</title>',
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head><body>',
         f"<h1>{title}</h1><p>{escape(document['servers'][0]['url'])} · ",
-        '<a href="/openapi.json">OpenAPI 3.1</a> · <a href="/v1/service-items">/v1/service-items</a></p>',
+        '<a href="/openapi.json">OpenAPI 3.1</a> · <a href="/asyncapi.json">AsyncAPI 3.0</a> · ',
+        '<a href="/v1/service-items">/v1/service-items</a></p>',
         *(
             _operation(path, method, form)
             for path, methods in document["paths"].items()

@@ -413,6 +413,8 @@ def test_nothing_else_of_the_log_directory_can_be_reached(window: TokenClient, p
 
 
 def test_documents(window: TokenClient) -> None:
+    status, _, topics = window.send("GET", "/asyncapi.json", None, {})
+    assert (status, topics["asyncapi"]) == (200, "3.0.0")
     status, _, document = window.send("GET", "/openapi.json", None, {})
     assert (status, document["openapi"], document["servers"]) == (200, "3.1.0", [{"url": window.base_url}])
     status, headers, page = window.send("GET", "/docs", None, {})
