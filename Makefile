@@ -33,7 +33,8 @@ test: setup-dev lint ## everything
 	$(BIN)/python -m pytest
 
 test-long: setup-dev ## the whole matrix of faults on real Kafka, about 25 minutes
-	$(BIN)/python -m pytest tests/e2e/faults --long
+	$(BIN)/python -m pytest --long tests/e2e/faults tests/integration/test_disk_full_adapter.py \
+	  tests/integration/test_disk_full_node.py tests/integration/test_clock.py
 
 lint: .venv/.dev ## ruff, its formatter, mypy --strict, import rules
 	$(BIN)/ruff check .

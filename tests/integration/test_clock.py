@@ -41,6 +41,7 @@ def told(made: Town) -> Told | None:
     return state_of(made).told if (made.layout.data / "stores" / "current").exists() else None
 
 
+@pytest.mark.long
 def test_statements_of_an_adapter_whose_clock_went_back_are_taken(made: Town, tmp_path: Path) -> None:
     clock = FalseClock(tmp_path / "clock")
     made.sources[DEPARTMENT.adapter].fill()

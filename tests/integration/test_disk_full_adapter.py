@@ -63,7 +63,7 @@ def assert_told(error: str, disk: SmallDisk) -> None:
     assert "Free some disk space" in line
 
 
-@pytest.mark.parametrize("leave", [0, 1_500_000])
+@pytest.mark.parametrize("leave", [0, pytest.param(1_500_000, marks=pytest.mark.long)])
 def test_a_run_on_a_full_disk_publishes_nothing_and_the_next_one_everything(
     dept: Department, disk: SmallDisk, leave: int
 ) -> None:
@@ -93,6 +93,7 @@ def test_the_first_run_of_all_on_a_full_disk(dept: Department, disk: SmallDisk) 
     assert_whole(dept, 10, 10)
 
 
+@pytest.mark.long
 def test_refused_rows_that_cannot_be_reported_fail_the_run(dept: Department, disk: SmallDisk) -> None:
     dept.write(row(number) for number in range(10))
     assert run(dept, disk).code == 0
