@@ -132,8 +132,10 @@ def check(situation: Situation) -> Iterator[Finding]:
 
 
 def check_streams(situation: Situation) -> Iterator[Finding]:
-    """The streams that the registry lists, as the store has them."""
-    yield from judge_streams(situation.registry.need().streams, situation.states.need(), situation.now() // 1000)
+    """The streams that the registry lists and this node reads, as the store has them."""
+    wanted, listed = situation.config.need().evidence_types, situation.registry.need().streams
+    read = [stream for stream in listed if not wanted or stream.evidence_type in wanted]
+    yield from judge_streams(read, situation.states.need(), situation.now() // 1000)
 
 
 def _size(path: Path) -> int:

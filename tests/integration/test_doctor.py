@@ -112,6 +112,13 @@ def _contents(root: Path) -> dict[str, str]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def test_a_node_that_reads_some_types_is_not_asked_for_others(city: Layout, tmp_path: Path) -> None:
+    layout = copy_of(city, tmp_path)
+    with layout.node_config.open("a", encoding="utf-8") as file:
+        file.write('[ingest]\nevidence_types = ["cn.business-licence"]\n')
+    assert [what for _, what, _ in examined(layout)["streams"]] == ["1 streams are complete"]
+
+
 def test_who_only_looks_makes_nothing(tmp_path: Path) -> None:
     layout = lay_out(tmp_path)
     shutil.rmtree(layout.log)
