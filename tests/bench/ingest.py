@@ -19,6 +19,7 @@ from statistics import median
 
 from contracts.edge.config import parse_toml
 from contracts.edge.transport import Transport, open_transport
+from contracts.registry.snapshot import Snapshot
 from gateway.ingest.run import Ingest, IngestParts
 from gateway.topics import create_missing
 from tests.bench.corpus import corpus, corpus_values
@@ -126,9 +127,9 @@ def _yardstick(seconds: float) -> tuple[int, float]:
     return count, passed
 
 
-def parts_of(log: Transport, store: Path) -> IngestParts:
-    """An ingest of the corpus' city."""
-    registry = world.registry()
+def parts_of(log: Transport, store: Path, registry: Snapshot | None = None) -> IngestParts:
+    """An ingest of the corpus' city, or of another registry of that zone."""
+    listed = registry or world.registry()
     return IngestParts(
         transport=log,
         store=store,
@@ -137,7 +138,7 @@ def parts_of(log: Transport, store: Path) -> IngestParts:
         zone_keys=(world.ZONE_KEY,),
         node_id="node-1",
         node_key=world.NODE_KEY,
-        registry=lambda: registry,
+        registry=lambda: listed,
         clock=lambda: time.time_ns() // 1_000_000,
     )
 

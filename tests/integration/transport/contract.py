@@ -357,6 +357,27 @@ class TransportContract:
 
     # --- a process that dies ---------------------------------------------------------------------------------
 
+    def test_many_topics_are_made_found_and_read_at_once(self, harness: Harness) -> None:
+        transport, names = harness.transport, [f"m{number}" for number in range(20)]
+        with transport.admin() as admin:
+            admin.create_topic("m3")
+            created = admin.create_topics(dict.fromkeys(names, Expiring()))
+            assert sorted(created) == sorted(set(names) - {"m3"})
+            assert admin.create_topics(dict.fromkeys(names, Expiring())) in ([], ())
+        with transport.writer() as writer, transport.reader() as reader:
+            for name in names:
+                writer.write(name, b"k", name.encode())
+            starts, ends = reader.starts([*names, "nowhere"]), reader.ends([*names, "nowhere"])
+            assert starts == {name: reader.earliest(name) for name in names}
+            assert ends == {name: reader.end(name) for name in names}
+            with pytest.raises(TopicUnknown):
+                reader.extend({"m0": starts["m0"], "nowhere": 0})
+            assert reader.read(10, 0.0) == []
+            reader.extend({"m0": starts["m0"]})
+            reader.extend({name: starts[name] for name in names}, reader.identities(names))
+            assert sorted(record.value or b"" for record in read_count(reader, 20)) == sorted(map(str.encode, names))
+            assert {name: reader.position(name) for name in names} == ends
+
     def test_what_was_acknowledged_survives_kill_9(self, harness: Harness) -> None:
         harness.transport.admin().create_topic("t")
         acknowledged: list[str] = []
