@@ -67,8 +67,11 @@ def copy(directory: Path, into: Path) -> Checkpoint:
     return head
 
 
-def check(directory: Path, known: Path | None, advance: Callable[[int], None] = lambda _: None) -> Checkpoint:
-    """Verify a log that was brought back (rule 4); its head. `known`: the directory of heads kept elsewhere.
+def check(
+    directory: Path, heads: Path | None, former: Path | None = None, advance: Callable[[int], None] = lambda _: None
+) -> Checkpoint:
+    """Verify a log that was brought back (rule 4); its head. `heads`: the directory of heads kept elsewhere; `former`:
+    where the log stood before, whose own head counts as well if it is still there.
 
     Raises `Corrupt`: the log is not whole, or older than the head that is known, or another one.
     """
@@ -77,20 +80,20 @@ def check(directory: Path, known: Path | None, advance: Callable[[int], None] = 
     if report.difference is not None:
         raise Corrupt(f"{directory.name}: {report.difference.file}: {report.difference.what.en}")
     reader, head = LogReader(directory, key), Checkpoint(report.origin, report.size, report.root)
-    recovered, elsewhere = recover(reader, head), _known(known, key)
-    if elsewhere is not None:
-        check_head(elsewhere, reader, head, recovered)
+    recovered = recover(reader, head)
+    for known in _known(heads, former, key):
+        check_head(known, reader, head, recovered)
     return head
 
 
-def _known(heads: Path | None, key: NoteKey) -> Checkpoint | None:
-    path = None if heads is None else heads / f"{quote(key.name, safe='')}.checkpoint"
-    if path is None or not path.exists():
-        return None
-    try:
-        return open_note(path.read_bytes(), key)[0]
-    except Fault as fault:
-        raise Corrupt(f"{path} does not verify under the log's key: {fault.code}") from None
+def _known(heads: Path | None, former: Path | None, key: NoteKey) -> Iterator[Checkpoint]:
+    elsewhere = None if heads is None else heads / f"{quote(key.name, safe='')}.checkpoint"
+    for path in (elsewhere, None if former is None else former / "checkpoint"):
+        if path is not None and path.exists():
+            try:
+                yield open_note(path.read_bytes(), key)[0]
+            except Fault as fault:
+                raise Corrupt(f"{path} does not verify under the log's key: {fault.code}") from None
 
 
 # --- frames (rule 1) ---------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@
    installation (the directory of the registry, say) is named by whoever makes it. Stores are not: they are built from
    the log.
 2. A restore unpacks and checks everything beside its place first. Audit logs are verified entry by entry, and against
-   the highest head known elsewhere (`head_dir`): an older log is refused.
+   the highest head known elsewhere (`head_dir`) and that of the log in its place: an older log is refused.
 3. Nothing is put where a process of the node runs. With `replace`, what is there is moved aside, audit logs as a whole.
 """
 
@@ -96,8 +96,11 @@ def restore(
         manifest = archive.unpack(file, KIND, key, staged)
         config = load(staged / manifest.facts["config"])
         known = _final(config.serve.head_dir, staged, into) if config.serve and config.serve.head_dir else None
-        sizes = {log.name: audit_backup.check(log, known, advance).size for log in _logs(config.data_dir)}
         data_dir = _final(config.data_dir, staged, into)
+        sizes = {
+            log.name: audit_backup.check(log, known, data_dir / "audit" / log.name, advance).size
+            for log in _logs(config.data_dir)
+        }
         _refuse_running(data_dir, config)
         aside = backups.aside(into) if replace else None
         if aside is not None:

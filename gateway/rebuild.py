@@ -100,6 +100,8 @@ def _beside(
     if first is None:
         return (), ()
     behind = _until_level(work, ingest, first, second)
+    if work.stop.is_set():
+        return behind, ()
     with first.snapshot():  # the first stands still for us, the second catches up with it
         _until_level(work, ingest, first, second)
         differences = _compared(first, second, work)

@@ -88,8 +88,10 @@ def test_an_older_copy_is_refused_where_a_higher_head_is_known(tmp_path: Path) -
     log.close()
     with pytest.raises(Corrupt, match="an old copy"):
         backup.check(tmp_path / "old", heads)
+    with pytest.raises(Corrupt, match="an old copy"):
+        backup.check(tmp_path / "old", None, tmp_path / "log")
     backup.copy(tmp_path / "log", tmp_path / "new")
-    backup.check(tmp_path / "new", heads)
+    backup.check(tmp_path / "new", heads, tmp_path / "log")
 
 
 def test_a_damaged_copy_is_refused(tmp_path: Path) -> None:
