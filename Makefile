@@ -19,9 +19,14 @@ tests/integration/interop/node_modules/.installed: tests/integration/interop/pac
 	sh deploy/setup/node.sh tests/integration/interop
 	@touch $@
 
+tests/integration/interop/go/.downloaded: tests/integration/interop/go/go.sum
+	sh deploy/setup/go.sh tests/integration/interop/go
+	@touch $@
+
 setup: .venv/.runtime ## install into .venv (pinned versions and hashes)
 
-setup-dev: .venv/.dev tests/integration/interop/node_modules/.installed ## what the tests need
+setup-dev: .venv/.dev tests/integration/interop/node_modules/.installed \
+  tests/integration/interop/go/.downloaded ## what the tests need
 	sh deploy/kafka/kafka.sh install
 	sh deploy/setup/faketime.sh
 	sh deploy/setup/databases.sh

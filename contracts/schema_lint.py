@@ -35,7 +35,7 @@ def _names(value: Json) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value) and len(set(value)) == len(value)
 
 
-_KEYWORDS: Mapping[str, Callable[[Json], bool]] = {
+_VALUES_OF: Mapping[str, Callable[[Json], bool]] = {
     "type": lambda value: isinstance(value, str) or (_names(value) and bool(value)),
     "enum": lambda value: _names(value) and bool(value),
     "const": lambda value: isinstance(value, str | bool) or type(value) is int,
@@ -61,6 +61,7 @@ _KEYWORDS: Mapping[str, Callable[[Json], bool]] = {
     "description": lambda value: isinstance(value, str),
     "$comment": lambda value: isinstance(value, str),
 }
+KEYWORDS = frozenset((*_VALUES_OF, *_ROOT_ONLY)) - {"$schema"}
 _RESERVED = frozenset(("_sd", "...", "_sd_alg"))
 _ESCAPED = r"\\[-.^$*+?()\[\]{}|/\\]"
 _CLASS = rf"\[\^?(?:(?:[^\\\[\]^&~|-]|{_ESCAPED})(?:-(?:[^\\\[\]^&~|-]|{_ESCAPED}))?)+-?\]"
@@ -110,14 +111,14 @@ def _subschemas(schema: Json, place: Place) -> Iterator[tuple[Place, Mapping[str
 
 def _known_keywords(schema: Mapping[str, Json], place: Place) -> None:
     for keyword, value in schema.items():
-        if keyword not in _KEYWORDS:
-            listed = ", ".join(get_close_matches(keyword, _KEYWORDS, 1) or sorted(_KEYWORDS))
+        if keyword not in _VALUES_OF:
+            listed = ", ".join(get_close_matches(keyword, _VALUES_OF, 1) or sorted(_VALUES_OF))
             mistake(
                 place,
                 (f"不允许的关键字 {keyword}", f"keyword {keyword} is not allowed"),
                 (f"可用: {listed}", f"allowed: {listed}"),
             )
-        if not _KEYWORDS[keyword](value):
+        if not _VALUES_OF[keyword](value):
             mistake(
                 place.at(keyword),
                 ("关键字的值不合规定", "the keyword has another value than is allowed"),
