@@ -18,6 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -146,14 +147,15 @@ class Ingest:
         self._look_again = 0.0
         self._rejects_wait = True  # an earlier process may have left some
         self._maintained = 0
-        self._store = Writer(parts.store, parts.store_kek)
-        self._reader = parts.transport.reader()
-        self._writer = parts.transport.writer()
+        with ExitStack() as opened:
+            self._store = opened.enter_context(closing(Writer(parts.store, parts.store_kek)))
+            self._reader = opened.enter_context(closing(parts.transport.reader()))
+            self._writer = opened.enter_context(closing(parts.transport.writer()))
+            self._opened = opened.pop_all()
 
     def close(self) -> None:
         """Give back files and connections."""
-        for part in (self._reader, self._writer, self._store):
-            part.close()
+        self._opened.close()
 
     def step(self, timeout_s: float) -> int:
         """Take one batch, waiting at most `timeout_s` for it; how many records it had."""

@@ -9,6 +9,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -126,20 +127,20 @@ class Writer:
 
     def __init__(self, path: Path, kek: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = database.lock_writer(path)
-        try:
+        with ExitStack() as opened:  # a full disk may stop it at any step, and it is opened again later
+            lock = database.lock_writer(path)
+            opened.callback(os.close, lock)
             database.create_if_absent(path, kek)
             self._db, self._sealer = database.open_store(path, kek, scrubbing.VFS)
-        except BaseException:
-            os.close(self._lock)
-            raise
-        self._db.wal_autocheckpoint(database.CHECKPOINT_PAGES)
-        self._next_id = (self._db.execute("SELECT max(id) FROM records").get or 0) + 1
+            opened.callback(self._db.close)
+            self._db.wal_autocheckpoint(database.CHECKPOINT_PAGES)
+            self._next_id = (self._db.execute("SELECT max(id) FROM records").get or 0) + 1
+            self._opened = opened.pop_all()
         self._untidy = True  # an erasure before a crash may have left its WAL file
 
     def close(self) -> None:
-        self._db.close()
-        os.close(self._lock)
+        """Give back file and lock, the lock also when closing the file fails (a full disk)."""
+        self._opened.close()
 
     # --- asked before deciding -------------------------------------------------------------------------------
 
