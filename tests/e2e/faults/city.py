@@ -36,11 +36,11 @@ from tests.e2e.faults.evidence import (
     Topic,
     offsets,
     opened_file,
-    public_key,
     read_logs,
     read_outbox,
     read_store,
     read_topics,
+    signatory,
     topic_ends,
 )
 from tests.e2e.faults.layout import APPS, DEPARTMENTS, LOOK_EVERY_S, PREFIX, Department, Slot, prepare
@@ -194,8 +194,8 @@ class City:
     def _stream(self, one: Department, topic: Topic, stored: Stored) -> Stream:
         source = self.sources[one.adapter]
         removed = {number: tuple(versions) for number, versions in source.removed.items()}
-        outbox, key = read_outbox(self.layout.outbox(one)), public_key(self.layout, one)
-        return Stream(one, key, source.now(), removed, source.versions, outbox, topic, stored)
+        outbox, key = read_outbox(self.layout.outbox(one)), signatory(self.layout, one)
+        return Stream(one, key, source.now(), removed, outbox, topic, stored)
 
     # --- conditions ------------------------------------------------------------------------------------------
 

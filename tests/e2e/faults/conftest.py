@@ -6,6 +6,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -25,14 +26,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SEED] = time.time_ns() % 1_000_000 if chosen is None else chosen
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Three brokers are for the long run only."""
+    return True if collection_path.name == "test_three_brokers.py" and not config.getoption("--long") else None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    long = metafunc.config.getoption("--long")
+    """One city for all tests of a module's `NODES`; the rows one after the other, as they stand in the table."""
+    long, nodes = metafunc.config.getoption("--long"), getattr(metafunc.module, "NODES", 1)
+    if "run" in metafunc.fixturenames:
+        metafunc.parametrize("run", [nodes], ids=[f"{nodes}-broker"], indirect=True, scope="package")
     if "scenario" in metafunc.fixturenames:
-        rows = [(one.nodes, one, one.times_in(long)) for one in SCENARIOS if one.times_in(long)]
-        names = [one.name.replace(" ", "-") for _, one, _ in rows]
-        metafunc.parametrize(("run", "scenario", "times"), rows, ids=names, indirect=["run"], scope="package")
-    elif "run" in metafunc.fixturenames:
-        metafunc.parametrize("run", [1], ids=["one-broker"], indirect=True, scope="package")
+        rows = [(one, one.times_in(long)) for one in SCENARIOS if one.nodes == nodes and one.times_in(long)]
+        metafunc.parametrize(("scenario", "times"), rows, ids=[one.name.replace(" ", "-") for one, _ in rows])
 
 
 @pytest.fixture(scope="package")

@@ -20,7 +20,7 @@ from kafka import KafkaConsumer, TopicPartition
 from tests.e2e.faults.layout import DEPARTMENTS, REJECTS, Department, Layout
 from tests.e2e.faults.ledger import Log, read_log
 from tests.e2e.faults.load import Answer
-from tests.e2e.faults.opening import Envelopes, Invalid, open_sd_jwt, verified
+from tests.e2e.faults.opening import Envelopes, Invalid, Signatory
 from tests.e2e.faults.sources import HEALTH, PERSONS, person, version_of
 
 PERSON_OF = {person(number): number for number in range(PERSONS)}
@@ -108,10 +108,9 @@ class Stream:
     """One department from end to end. `rows`: person → version in its table now; `removed`: versions taken out."""
 
     department: Department
-    key: Any
+    key: Signatory
     rows: Mapping[int, int]
     removed: Mapping[int, tuple[int, ...]]
-    versions: int
     outbox: Outbox
     topic: Topic
     stored: Stored
@@ -138,7 +137,7 @@ def read_topics(bootstrap: str, layout: Layout) -> tuple[Mapping[str, Topic], in
         topics = {}
         for one in DEPARTMENTS:
             records, end = _records(consumer, one.topic)
-            topics[one.adapter] = _topic(records, end, one, envelopes, public_key(layout, one))
+            topics[one.adapter] = _topic(records, end, one, envelopes, signatory(layout, one))
         return topics, sum(len(_records(consumer, name)[0]) for name in REJECTS)
     finally:
         consumer.close()
@@ -164,8 +163,9 @@ def topic_keys(bootstrap: str, one: Department) -> list[tuple[int, bytes]]:
         consumer.close()
 
 
-def public_key(layout: Layout, one: Department) -> Any:
-    return load_pem_public_key(layout.public(one.adapter).read_bytes())
+def signatory(layout: Layout, one: Department) -> Signatory:
+    """Who verifies what this department signed."""
+    return Signatory(load_pem_public_key(layout.public(one.adapter).read_bytes()), one.alg)
 
 
 def _records(consumer: KafkaConsumer, topic: str) -> tuple[list[Any], int]:
@@ -181,7 +181,7 @@ def _records(consumer: KafkaConsumer, topic: str) -> tuple[list[Any], int]:
     return found, end
 
 
-def _topic(records: Iterable[Any], end: int, one: Department, envelopes: Envelopes, key: Any) -> Topic:
+def _topic(records: Iterable[Any], end: int, one: Department, envelopes: Envelopes, key: Signatory) -> Topic:
     messages: list[Message] = []
     statements: list[Statement] = []
     wrong: list[str] = []
@@ -189,7 +189,7 @@ def _topic(records: Iterable[Any], end: int, one: Department, envelopes: Envelop
         try:
             data = envelopes.open(record.value, one.stream).decode()
             if record.key.startswith(b"@feed"):
-                statements.append(_statement(record.offset, verified(data, key, one.alg, "feed+jwt")))
+                statements.append(_statement(record.offset, key.statement(data)))
             else:
                 messages.append(_message(record.offset, record.key.decode(), data, one, key))
         except (Invalid, InvalidTag, ValueError, KeyError) as error:
@@ -197,8 +197,8 @@ def _topic(records: Iterable[Any], end: int, one: Department, envelopes: Envelop
     return Topic(tuple(messages), tuple(statements), tuple(wrong), end)
 
 
-def _message(offset: int, record: str, data: str, one: Department, key: Any) -> Message:
-    opened = open_sd_jwt(data, key, one.alg)
+def _message(offset: int, record: str, data: str, one: Department, key: Signatory) -> Message:
+    opened = key.open(data)
     claims = opened.claims
     if not opened.whole or claims["rec"] != record or claims["adp"] != one.adapter:
         raise Invalid("not whole, or of another record")

@@ -32,8 +32,7 @@ class Run:
     last: Look | None = None
     ended: Counter[str] = field(default_factory=Counter)
     unsettled: str = ""
-    _messages: int = 0
-    _unanswered: int = 0
+    _totals: tuple[int, int, int] = (0, 0, 0)
     _ends: Counter[str] = field(default_factory=Counter)
 
     def play(self, scenario: Scenario, times: int) -> Verdict:
@@ -63,13 +62,22 @@ class Run:
         return verdict
 
     def _tell(self, name: str, faults: int, verdict: Verdict, seconds: float) -> None:
-        messages, self._messages = verdict.messages - self._messages, verdict.messages
-        unanswered, self._unanswered = self.city.load.unanswered - self._unanswered, self.city.load.unanswered
+        totals = (verdict.messages, self.city.load.unanswered, verdict.resent)
+        messages, unanswered, resent = (now - old for now, old in zip(totals, self._totals, strict=True))
         ends = Counter(self.city.unexpected_ends())
-        self.ended, self._ends = ends - self._ends, ends
-        counts = (messages, verdict.answers, unanswered, verdict.resent, *map(verdict.count, KINDS))
+        self.ended, self._ends, self._totals = ends - self._ends, ends, totals
+        counts = (messages, verdict.answers, unanswered, resent, *map(verdict.count, KINDS))
         self.table.append((name, faults, *counts, self.ended.total(), round(seconds)))
         print(line(self.table[-1]))
+
+
+def play(run: Run, scenario: Scenario, times: int) -> None:
+    """A row of the matrix as a test."""
+    verdict = run.play(scenario, times)
+    assert not verdict.findings, verdict.told()
+    assert run.ended.keys() <= scenario.may_end, run.ended
+    assert verdict.messages, "nothing was published"
+    assert verdict.answers, "nobody asked"
 
 
 def line(cells: tuple[object, ...]) -> str:

@@ -7,7 +7,7 @@ Message: SD-JWT (RFC 9901): the JWS is verified by PyJWT, every disclosure is fo
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jwt
@@ -54,26 +54,51 @@ class Envelopes:
         return cipher.decrypt(unb64(iv), unb64(ciphertext) + unb64(tag), header)
 
 
-def verified(token: str, key: Any, alg: str, typ: str) -> dict[str, Any]:
-    """The claims of a JWS; raises `Invalid`."""
-    try:
-        parts = jwt.decode_complete(token, key, [alg], options={"verify_signature": True, "verify_iat": False})
-    except jwt.PyJWTError as error:
-        raise Invalid(str(error)) from error
-    if parts["header"].get("typ") != typ:
-        raise Invalid(f"typ {parts['header'].get('typ')}")
-    claims: dict[str, Any] = parts["payload"]
-    return claims
+class Signatory:
+    """Verifies what one department signed. What verified once is remembered."""
+
+    def __init__(self, key: Any, alg: str) -> None:
+        self._key, self._alg = key, alg
+        self._known: dict[str, Opened] = {}
+
+    def statement(self, token: str) -> Mapping[str, Any]:
+        """The claims of a feed statement; raises `Invalid`."""
+        return self._verified(token, "feed+jwt")
+
+    def open(self, text: str) -> Opened:
+        """Verify an SD-JWT and read it; raises `Invalid`."""
+        found = self._known.get(text)
+        if found is None:
+            found = self._known[text] = self._open(text)
+        return found
+
+    def _verified(self, token: str, typ: str) -> Mapping[str, Any]:
+        try:
+            parts = jwt.decode_complete(token, self._key, [self._alg], options={"verify_iat": False})
+        except jwt.PyJWTError as error:
+            raise Invalid(str(error)) from error
+        if parts["header"].get("typ") != typ:
+            raise Invalid(f"typ {parts['header'].get('typ')}")
+        claims: Mapping[str, Any] = parts["payload"]
+        return claims
+
+    def _open(self, text: str) -> Opened:
+        token, *disclosures, last = text.split("~")
+        claims = self._verified(token, "dc+sd-jwt")
+        if last:
+            raise Invalid("text after the last ~")
+        name = str(claims["_sd_alg"])
+        fields, holders = _disclosed(claims.get("doc", {}), disclosures, name)
+        everything = "".join(f"{one}~" for one in disclosures)
+        whole = claims["sd_all"] == f"{name}:{_hash(name, everything).hex()}"
+        identity = f"{name}:{_hash(name, token.rpartition('.')[0]).hex()}"
+        return Opened(claims, fields, holders, identity, whole)
 
 
-def open_sd_jwt(text: str, key: Any, alg: str) -> Opened:
-    """Verify and read; raises `Invalid`."""
-    token, *disclosures, last = text.split("~")
-    claims = verified(token, key, alg, "dc+sd-jwt")
-    if last:
-        raise Invalid("text after the last ~")
-    name = str(claims["_sd_alg"])
-    doc = claims.get("doc", {})
+def _disclosed(
+    doc: Mapping[str, Any], disclosures: Iterable[str], name: str
+) -> tuple[Mapping[str, Any], tuple[Any, ...]]:
+    """Fields and holders; each digest is used once (RFC 9901 §7.1)."""
     listed = {*doc.get("_sd", ()), *(one["..."] for one in doc.get("holders", ()))}
     fields: dict[str, Any] = {}
     holders: list[Any] = []
@@ -87,10 +112,7 @@ def open_sd_jwt(text: str, key: Any, alg: str) -> Opened:
             fields[content[0]] = content[1]
         else:
             holders += content
-    everything = "".join(f"{one}~" for one in disclosures)
-    whole = claims["sd_all"] == f"{name}:{_hash(name, everything).hex()}"
-    identity = f"{name}:{_hash(name, token.rpartition('.')[0]).hex()}"
-    return Opened(claims, fields, tuple(holders), identity, whole)
+    return fields, tuple(holders)
 
 
 def _hash(name: str, text: str) -> bytes:

@@ -15,7 +15,7 @@ from random import Random
 
 from contracts.identifiers import resident_check_digit
 
-PERSONS = 240
+PERSONS = 160
 _DIGITS = "零一二三四五六七八九"
 _SURNAME = "周"
 
