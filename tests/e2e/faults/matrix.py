@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.e2e.faults.checker import KINDS, Before, Verdict, judge
 from tests.e2e.faults.city import City
 from tests.e2e.faults.evidence import Found
-from tests.e2e.faults.scenarios import SCENARIOS, Scenario
+from tests.e2e.faults.scenarios import NOTHING, Scenario
 
 COLUMNS = ("scenario", "faults", "messages", "answers", "no answer", "resent", *KINDS, "ended", "s")
 
@@ -50,7 +50,7 @@ class Run:
     def looked(self) -> Look:
         """The last look; a first one, at a city without faults, if there was none."""
         if self.last is None:
-            verdict = self.play(SCENARIOS[0], 0)
+            verdict = self.play(NOTHING, 0)
             assert not verdict.findings, verdict.told()
         assert self.last is not None
         return self.last

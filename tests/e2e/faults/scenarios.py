@@ -1,8 +1,9 @@
 """The table of faults. A new one is a function of a city and a row here.
 
 `fault(city, times)` injects `times` faults while everybody works, leaves nothing broken behind, and returns how many
-it injected. Afterwards the city settles and the checker compares. `short` is how many of them the short run has
-(0: the long run only), `nodes` how many brokers the city has. Random instants are drawn from `city.chance`.
+it injected. Afterwards the city settles and the checker compares. `times` is how many the long run has, `short` how
+many the short one (0: the row is not there), `nodes` how many brokers the city has. Random instants are drawn from
+`city.chance`.
 """
 
 from collections.abc import Callable, Iterable
@@ -95,11 +96,13 @@ def _lose_one_of_three(city: City, times: int) -> int:
     return times
 
 
+NOTHING = Scenario("nothing", _nothing, times=1)  # what the checker is tried on
+_IN_TURN = (ADAPTERS[0], "ingest", SERVES[0], ADAPTERS[1], "ingest", SERVES[1], ADAPTERS[2], "ingest")
 SCENARIOS = (
-    Scenario("nothing", _nothing, times=1),
-    Scenario("kill -9 adapters", _kill_each(ADAPTERS), times=24, short=3),
-    Scenario("kill -9 ingest", _kill_each(["ingest"]), times=24, short=3),
-    Scenario("kill -9 serve", _kill_each(SERVES), times=24, short=4),
+    Scenario("kill -9 in turn", _kill_each(_IN_TURN), times=0, short=8),
+    Scenario("kill -9 adapters", _kill_each(ADAPTERS), times=24),
+    Scenario("kill -9 ingest", _kill_each(["ingest"]), times=24),
+    Scenario("kill -9 serve", _kill_each(SERVES), times=24),
     Scenario("kill -9 anything", _kill_any, times=24),
     Scenario("broker restart", _restart_broker, times=3),
     Scenario("broker kill -9", _kill_broker, times=3, short=1),
