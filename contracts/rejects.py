@@ -2,7 +2,8 @@
 
 1. A reject is a JWS (`typ` `reject+jwt`) of the node over: node, topic, offset, code, JSON pointer, identity (null if
    the message was not verified), log key and value as received (base64url; value null if it is over 256 KB, was
-   erased, or there was none) and the value's size. Never opened content: the adapter can open the value, it has the feed key.
+   erased, or there was none) and the value's size. Never opened content: the adapter can open the value, it has the
+   feed key.
 2. Its log key is `topic@offset`. A crash may send a reject twice, and every node that reads the topic sends its own;
    by this key and the code they are known as the same.
 3. Who reads one pins the keys of the nodes: its `kid` must be among them, and the key must be that of the node that

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import UserError
-from gateway.store import writer
+from gateway.store import database
 from gateway.store.writer import Writer
 
 KEK = bytes(32)
@@ -23,12 +23,12 @@ def test_a_failure_at_any_step_of_opening_gives_the_lock_back(tmp_path: Path, mo
 
     for step in ("lock_writer", "create_if_absent", "open_store"):
         with monkeypatch.context() as patch:
-            patch.setattr(writer.database, step, full)
+            patch.setattr(database, step, full)
             with pytest.raises(Full):
                 Writer(path, KEK)
         Writer(path, KEK).close()
     with monkeypatch.context() as patch:
-        patch.setattr(writer.database, "CHECKPOINT_PAGES", "not a number")
+        patch.setattr(database, "CHECKPOINT_PAGES", "not a number")
         with pytest.raises(TypeError):
             Writer(path, KEK)
     opened = Writer(path, KEK)

@@ -361,9 +361,7 @@ def test_a_node_reads_the_types_that_it_is_given_and_others_stay_unread(city: Ci
     city.publish("r1")
     assert ingest_once(replace(city.parts(), evidence_types=frozenset(["cn.vehicle-registration"]))).records == 0
     with Reader(city.directory / "store.db", KEK) as reader:
-        assert (
-            reader.all_streams() == ()
-        )  # who asks hears that the feed is catching up
+        assert reader.all_streams() == ()  # who asks hears that the feed is catching up
     assert ingest_once(replace(city.parts(), evidence_types=frozenset([world.TYPE.id]))).accepted == 1
     assert city.conditions() == {"r1": LIVE}
 

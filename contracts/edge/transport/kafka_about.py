@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from kafka import errors
@@ -46,8 +47,7 @@ def permitted(link: Link, names: list[str]) -> Mapping[str, frozenset[str] | Non
     """What who asks may do with each topic, there or not (rule 2); None: the cluster does not say."""
     found: dict[str, frozenset[str] | None] = {}
     for start in range(0, len(names), PORTION):
-        portion = names[start : start + PORTION]
-        answer = link.ask(lambda portion=portion: _question(portion))
+        answer = link.ask(partial(_question, names[start : start + PORTION]))
         found |= {topic.name: _operations(topic) for topic in answer.topics}
     return found
 
