@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -56,7 +57,7 @@ def on_disk(directory: Path, *data: bytes) -> bool:
     return any(part[at : at + 16] in files for part in data for at in (0, len(part) // 2 - 8, len(part) - 16))
 
 
-def select(path: Path, query: str, *bindings: int | str) -> list[tuple[bytes, ...]]:
+def select(path: Path, query: str, *bindings: int | str) -> list[tuple[Any, ...]]:
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         return list(db.execute(query, bindings))
@@ -125,7 +126,7 @@ def test_ingest_empties_the_wal_as_soon_as_the_reader_is_gone(city: City) -> Non
         city.publish("r1", ERASE)
         ingest.step(0)
         assert on_disk(city.directory, sealed)
-        rows.close()
+        list(rows)
     ingest.step(0)
     assert not on_disk(city.directory, sealed)
     ingest.close()
