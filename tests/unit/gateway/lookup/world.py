@@ -18,7 +18,7 @@ from gateway.store.rows import LIVE, REJECTED, StoredRecord
 
 NOW = 1_750_000_000_000  # 2025-06-15 in Beijing: within the validity of all first examples
 KEY = SigningKey.generate("ES256")
-ITEM = catalogue.service_items()[0]
+ITEM = next(item for item in catalogue.service_items() if item.id == "cn.open-restaurant")
 TYPES = {one.id: one for one in catalogue.evidence_types()}
 BY_VCT = {one.vct: one for one in TYPES.values()}
 IDENTITY, LICENCE = "cn.identity-card", "cn.business-licence"
