@@ -33,17 +33,20 @@ class SmallDisk:
         if not self.mounted:
             (self.path / BALLAST).touch()
             return
-        disk = os.statvfs(self.path)
-        room = disk.f_bavail * disk.f_frsize - leave
-        with (self.path / BALLAST).open("ab") as file, suppress(OSError):
-            if room > 0:
-                os.posix_fallocate(file.fileno(), file.tell(), room)
-            while leave == 0:  # pages that came free meanwhile
-                os.write(file.fileno(), bytes(4096))
+        with (self.path / BALLAST).open("ab") as file:
+            for portion in (1 << 20, 1 << 12):
+                with suppress(OSError):  # others take and give pages meanwhile
+                    while _room(self.path) > leave or leave == 0:
+                        os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, portion)
 
     def free(self) -> None:
         """Give the room back."""
         (self.path / BALLAST).unlink(missing_ok=True)
+
+
+def _room(path: Path) -> int:
+    disk = os.statvfs(path)
+    return disk.f_bavail * disk.f_frsize
 
 
 @contextmanager
