@@ -36,7 +36,7 @@ class SmallDisk:
         with (self.path / BALLAST).open("ab") as file:
             for portion in (1 << 20, 1 << 12):
                 with suppress(OSError):  # others take and give pages meanwhile
-                    while _room(self.path) > leave or leave == 0:
+                    while leave == 0 or _room(self.path) >= leave + portion:
                         os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, portion)
 
     def free(self) -> None:
