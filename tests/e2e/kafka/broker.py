@@ -17,7 +17,7 @@ QUICK = (
     "log.cleaner.backoff.ms=50",
     "log.retention.check.interval.ms=200",
     "log.initial.task.delay.ms=100",
-    "file.delete.delay.ms=0",
+    "log.segment.delete.delay.ms=0",
 )
 
 
