@@ -59,7 +59,10 @@ def ingest_ratio(messages: int = MESSAGES) -> Result:
 def kafka_ratio(messages: int = MESSAGES, turns: int = KAFKA_TURNS) -> Result:
     """Messages into the store per second of one core: from Kafka, and from the embedded log."""
     embedded = corpus(messages)
-    with tempfile.TemporaryDirectory(prefix="oncegate-bench-") as directory, running(Path(directory) / "kafka") as one:
+    with (
+        tempfile.TemporaryDirectory(prefix="oncegate-bench-") as directory,
+        running(Path(directory) / "kafka", properties=()) as one,
+    ):
         kafka = open_transport(parse_toml(one.section("bench."), Path("bench.toml")))
         _copy(messages, kafka)
         with one_core():

@@ -38,8 +38,9 @@ Facts = dict[str, float | str]
 
 def kafka(streams: int = STREAMS) -> Iterator[Result]:
     """The promises, on one broker of real Kafka."""
-    with tempfile.TemporaryDirectory(prefix="oncegate-bench-") as directory, running(Path(directory) / "kafka") as one:
-        yield from _measured("streams_kafka", Path(directory), one.section("bench."), streams)
+    with tempfile.TemporaryDirectory(prefix="oncegate-bench-") as directory:
+        with running(Path(directory) / "kafka", properties=()) as one:
+            yield from _measured("streams_kafka", Path(directory), one.section("bench."), streams)
 
 
 def embedded(streams: int = STREAMS) -> Iterator[Result]:
@@ -57,6 +58,7 @@ def _measured(name: str, directory: Path, log: str, streams: int) -> Iterator[Re
         facts |= _filled(transport, writer, streams)
         with _node(directory, config, streams) as node:
             caught_up = node.until_complete(streams)
+            facts["caught_up_cpu_s"] = cpu_seconds(node.process.pid)
             idle = node.idle()
             delays = sorted(_delay(node, writer, number, streams) for number in range(QUESTIONS))
             facts |= {"memory_mb": resident_mb(node.process.pid), "median_visible_s": median(delays)}
