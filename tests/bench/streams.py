@@ -38,9 +38,11 @@ Facts = dict[str, float | str]
 
 def kafka(streams: int = STREAMS) -> Iterator[Result]:
     """The promises, on one broker of real Kafka."""
-    with tempfile.TemporaryDirectory(prefix="oncegate-bench-") as directory:
-        with running(Path(directory) / "kafka", properties=()) as one:
-            yield from _measured("streams_kafka", Path(directory), one.section("bench."), streams)
+    with (
+        tempfile.TemporaryDirectory(prefix="oncegate-bench-") as directory,
+        running(Path(directory) / "kafka", properties=()) as one,
+    ):
+        yield from _measured("streams_kafka", Path(directory), one.section("bench."), streams)
 
 
 def embedded(streams: int = STREAMS) -> Iterator[Result]:
