@@ -335,6 +335,19 @@ def contracts_list(
     list_all(directory, as_json)
 
 
+@contracts.command("docs")
+def contracts_docs(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write into. 输出目录。")],
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="Of this directory, not those shipped. 目录。")
+    ] = None,
+) -> None:
+    """Write web pages about types and items, searchable, in Chinese and English. 生成中英文目录网页。"""
+    from gateway.contracts_cli import docs
+
+    docs(out, directory)
+
+
 def main() -> None:
     """The console script."""
     run(app)

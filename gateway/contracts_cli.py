@@ -6,7 +6,7 @@ from pathlib import Path
 from typer import Exit
 
 from contracts import catalogue
-from contracts.edge.authoring import files
+from contracts.edge.authoring import files, site
 from contracts.edge.authoring.check import check as check_directory
 from contracts.edge.authoring.new import create
 from contracts.edge.clock import now_ms
@@ -133,3 +133,9 @@ def _type(one: EvidenceType, day: str) -> dict[str, object]:
 
 def _item(item: ServiceItem) -> dict[str, object]:
     return {"id": item.id, "region": item.region, "names": item.names.as_json(), "proofs": len(item.proofs)}
+
+
+def docs(out: Path, directory: Path | None) -> None:
+    """Write the site of a directory, or of what is shipped."""
+    count = site.write(site.shipped() if directory is None else site.shelf_of(directory), out)
+    say(Text(f"已写入 {count} 个文件: {out / 'index.html'}", f"Wrote {count} files: {out / 'index.html'}"))
