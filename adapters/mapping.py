@@ -4,7 +4,8 @@
 2. Then each member of the document, in the order of the mapping; the first fault refuses the row.
 3. An empty optional member is absent; an empty required one is a fault.
 4. Then the whole document under its type. What a schema fault points at is told by its column.
-5. Reasons never repeat a value.
+5. A document may replace another record: named by columns that hold the former key.
+6. Reasons never repeat a value. What is doubtful in a good document is told, and the document stays good.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -50,31 +51,40 @@ class HolderRule:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A prepared mapping. `members`: status, validity and the own fields. `source_time`: Unix s, or None."""
+    """A prepared mapping. `members`: status, validity and the own fields. `source_time`: Unix s, or None.
+    `supersedes`: the columns of the key of the record that a row replaces."""
 
     evidence_type: EvidenceType
     key: tuple[str, ...]
     members: Mapping[str, Rule]
     holders: tuple[HolderRule, ...]
     source_time: Rule | None = None
+    supersedes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that is needed."""
         rules = [*self.members.values(), *([self.source_time] if self.source_time else [])]
-        named = [*self.key, *(rule.column for rule in self.holders), *(one for rule in rules for one in rule.columns)]
+        named = [
+            *self.key,
+            *self.supersedes,
+            *(rule.column for rule in self.holders),
+            *(one for rule in rules for one in rule.columns),
+        ]
         return tuple(dict.fromkeys(named))
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid document and where it came from. `source_time` in Unix s, None if the source does not say."""
+    """A valid document and where it came from. `source_time` in Unix s, None if the source does not say. `doubts`: what
+    the department should look at."""
 
     file: str
     line: int
     record: str
     body: Mapping[str, Json] = field(repr=False)
     source_time: int | None = None
+    doubts: tuple[RowFault, ...] = ()
 
 
 def apply(mapping: Prepared, row: Row, name_record: KeyName) -> Document | RowFault:
@@ -87,13 +97,13 @@ def apply(mapping: Prepared, row: Row, name_record: KeyName) -> Document | RowFa
     if record is None:
         return RowFault(row.file, row.line, " + ".join(mapping.key), "row_key_missing")
     try:
-        body = _body(mapping, row.cells)
+        body = _body(mapping, row.cells) | _succession(mapping, row.cells, record, name_record)
         source_time = mapping.source_time.read(row.cells) if mapping.source_time else None
     except ColumnFault as error:
         column, fault = error.column, error.fault
         return RowFault(row.file, row.line, column, fault.code, fault.detail, record, column not in mapping.key)
     fault_found = _check(mapping, row, record, body)
-    return fault_found or Document(row.file, row.line, record, body, source_time)
+    return fault_found or Document(row.file, row.line, record, body, source_time, _doubts(mapping, row, record, body))
 
 
 def key_values(texts: Sequence[str]) -> tuple[str, ...] | None:
@@ -133,6 +143,23 @@ def _body(mapping: Prepared, cells: Cells) -> dict[str, Json]:
             body[name] = value
     body["holders"] = _holders(mapping.holders, cells)
     return body
+
+
+def _succession(mapping: Prepared, cells: Cells, record: str, name_record: KeyName) -> dict[str, Json]:
+    """Rule 5; a row without a former key replaces nothing, and no record replaces itself."""
+    former = key_values([cells[column] for column in mapping.supersedes])
+    name = None if former is None or not mapping.supersedes else name_record(former)
+    return {} if name in (None, record) else {"supersedes": [name]}
+
+
+def _doubts(mapping: Prepared, row: Row, record: str, body: Mapping[str, Json]) -> tuple[RowFault, ...]:
+    found = documents.doubts(mapping.evidence_type, body)
+    return tuple(
+        RowFault(
+            row.file, row.line, _column_of(mapping, row.cells, one.pointer), "document_doubtful", one.words, record
+        )
+        for one in found
+    )
 
 
 def _holders(rules: Sequence[HolderRule], cells: Cells) -> list[Json]:

@@ -2,6 +2,8 @@
 
 1. `key`: the columns that name a record for life. `source_time` (optional): when the source last changed the row.
 2. `status`, `[validity]` (`from`, `until`), `[[holders]]`, and `[fields]`: one entry for each own field of the type.
+   Optional: `source_status` and `restrictions` (lists of objects, with `members`), and, for types with succession,
+   `supersedes`: the columns that hold the key of the record that a row replaces.
 3. An entry is a column name, or a table: `column` (or `columns` and `joined`), or `constant`, or `members` for a field
    that is an object or a list of objects.
 4. How a cell is read follows from the type's schema (date, integer, list, identifier); `kind` may say it otherwise.
@@ -38,7 +40,8 @@ from contracts.life_cycle import STATUSES
 
 Convert = Callable[[str], Json]
 
-_TABLE = ("key", "source_time", "status", "validity", "holders", "fields")
+_MORE = ("source_status", "restrictions")
+_TABLE = ("key", "source_time", "status", "validity", "holders", "fields", "supersedes", *_MORE)
 _ENTRY = ("column", "columns", "joined", "constant", "members", "kind", "codes", "otherwise", "empty", "separator")
 _OPTIONS = (*_ENTRY, "times", "forever")
 _FOREVER = ("长期", "永久", "长期有效", "永久有效", "9999-12-31", "99991231", "9999/12/31", "9999年12月31日")
@@ -63,6 +66,7 @@ def prepare(table: Mapping[str, Any], evidence_type: EvidenceType, where: str) -
         "status": _entry(table.get("status"), {"enum": list(STATUSES)}, True, place.at("status")),
         "validity": _validity(table_at(table, "validity", place), place.at("validity")),
     }
+    members |= {name: _entry(table[name], properties[name], False, place.at(name)) for name in _MORE if name in table}
     fields = table_at(table, "fields", place)
     known_keys(fields, evidence_type.fields, place.at("fields"))
     for name in evidence_type.fields:
@@ -77,6 +81,7 @@ def prepare(table: Mapping[str, Any], evidence_type: EvidenceType, where: str) -
         members,
         _holders(table, evidence_type, place),
         _source_time(table["source_time"], place.at("source_time")) if "source_time" in table else None,
+        _supersedes(table, evidence_type, place),
     )
 
 
@@ -88,6 +93,20 @@ def _key(table: Mapping[str, Any], place: Place) -> tuple[str, ...]:
     columns = strings_at(table, "key", place)
     if not columns:
         mistake(place.at("key"), ("缺少记录主键", "the key of a record is missing"), ('key = ["列名"]', 'key = ["…"]'))
+    return columns
+
+
+def _supersedes(table: Mapping[str, Any], evidence_type: EvidenceType, place: Place) -> tuple[str, ...]:
+    columns = strings_at(table, "supersedes", place)
+    if columns and (not evidence_type.supersession or len(columns) != len(table["key"])):
+        mistake(
+            place.at("supersedes"),
+            (
+                "该类型没有替代关系, 或列数与 key 不同",
+                "the type has no succession, or key has another number of columns",
+            ),
+            ("请删除, 或与 key 逐列对应", "remove it, or name one column for each of key"),
+        )
     return columns
 
 

@@ -1,8 +1,9 @@
 """What a run did, as values, as JSON and in words. Pure.
 
 1. Every row that was read is in exactly one count: published, unchanged or refused.
-2. A refusal names file, line, column and reason, never a value. All are in the report file, the first ones are shown.
-3. `state`: published, braked (nothing was), planned (a trial run), failed (`error`: the operator's mistake), away
+2. What is doubtful is told, too: the row was taken as it is, the department should look at it.
+3. A refusal names file, line, column and reason, never a value. All are in the report file, the first ones are shown.
+4. `state`: published, braked (nothing was), planned (a trial run), failed (`error`: the operator's mistake), away
    (`error`: the source does not answer; nothing was published, the next run tries again).
 """
 
@@ -39,6 +40,7 @@ _WOULD = Text(
 )
 _FAULT = Text("  {file} 第 {line} 行 {column}:{reason}", "  {file}, row at line {line}, {column}: {reason}")
 _MORE = Text("  其余 {count} 行见 {path}", "  {count} more in {path}")
+_DOUBTFUL = Text("  存疑 {count} 处(已照常处理),见 {path}", "  {count} doubtful values (taken as they are), see {path}")
 _RESTATED = Text("  新纪元:其中 {count} 条与此前相同", "  New epoch: {count} of them say the same as before")
 _WITHHELD = Text(
     "  注意:{rows} 行的主键无法读取,本次不撤回任何记录(源中已没有的 {count} 条予以保留)。请先改正这些行。",
@@ -74,6 +76,8 @@ class StreamReport:
     unsent: int = 0
     why: tuple[Text, ...] = ()
     report_file: str = ""
+    doubts: Sequence[RowFault] = ()
+    doubts_file: str = ""
     error: UserError | None = None
 
     @property
@@ -106,6 +110,9 @@ class StreamReport:
             "brake": [reason.as_json() for reason in self.why],
             "report": self.report_file,
             "refusals": [fault.to_json() for fault in self.faults[:SHOWN]],
+            "doubtful": len(self.doubts),
+            "doubts": [doubt.to_json() for doubt in self.doubts[:SHOWN]],
+            "doubts_report": self.doubts_file,
             "error": self.error.what.as_json() if self.error else None,
         }
 
@@ -119,6 +126,8 @@ class StreamReport:
         if self.plan.restated:
             yield _RESTATED.fill(count=self.plan.restated)
         yield from self._fault_lines()
+        if self.doubts:
+            yield _DOUBTFUL.fill(count=len(self.doubts), path=self.doubts_file or "--json")
         if self.plan.withheld:
             yield _WITHHELD.fill(rows=self.plan.unreadable, count=self.plan.withheld)
         if self.unsent:

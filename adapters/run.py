@@ -100,12 +100,12 @@ def trial(config: StreamConfig, outbox: Outbox, advance: Advance) -> StreamRepor
     name = config.stream.evidence_type
     try:
         state = outbox.known_stream(name) or StreamState(0, 0, 1, None, None)
-        rows, made = _plan(config, state, outbox, advance)
+        rows, made, doubts = _plan(config, state, outbox, advance)
     except (UserError, Unavailable) as error:
         return stopped(name, error)
     if isinstance(made, Brake):
-        return StreamReport(name, PLANNED, rows, made.plan, why=made.why)
-    return StreamReport(name, PLANNED, rows, made)
+        return StreamReport(name, PLANNED, rows, made.plan, why=made.why, doubts=doubts)
+    return StreamReport(name, PLANNED, rows, made, doubts=doubts)
 
 
 def _run(
@@ -113,11 +113,18 @@ def _run(
 ) -> StreamReport:
     outbox, now_s = effects.outbox, now_ms() // 1000
     issued_at = outbox.issue_time(state, now_s)
-    rows, made = _plan(config, state, outbox, effects.advance)
+    rows, made, doubts = _plan(config, state, outbox, effects.advance)
     found = made.plan if isinstance(made, Brake) else made
-    refused = _write_refusals(adapter.outbox, config, found.faults)
     report = StreamReport(
-        config.stream.evidence_type, BRAKED, rows, found, epoch=state.epoch, seq=state.position.seq, report_file=refused
+        config.stream.evidence_type,
+        BRAKED,
+        rows,
+        found,
+        epoch=state.epoch,
+        seq=state.position.seq,
+        report_file=_write_report(adapter.outbox, config, "refused", found.faults),
+        doubts=doubts,
+        doubts_file=_write_report(adapter.outbox, config, "doubtful", doubts),
     )
     if isinstance(made, Brake):
         report = replace(report, why=made.why)
@@ -160,8 +167,10 @@ def _sealer(adapter: AdapterConfig, config: StreamConfig, state: StreamState, ou
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
-def _plan(config: StreamConfig, state: StreamState, outbox: Outbox, advance: Advance) -> tuple[int, Plan | Brake]:
-    """How many rows were read, and what is to be published."""
+def _plan(
+    config: StreamConfig, state: StreamState, outbox: Outbox, advance: Advance
+) -> tuple[int, Plan | Brake, list[RowFault]]:
+    """How many rows were read, what is to be published, and what is doubtful in the rows."""
     closed = outbox_journal.closed(outbox, state)
     read = _reader(config, outbox, closed)
     candidates: list[Candidate] = []
@@ -176,7 +185,8 @@ def _plan(config: StreamConfig, state: StreamState, outbox: Outbox, advance: Adv
     live, first = outbox.live_digests(state), state.next_at is None
     previous = Previous(live, first, state.restates, tuple(sorted(closed.erased)))
     approved = outbox.approved_plan(state)
-    return rows, plan(previous, candidates, faults, config.limits, config.complete, approved)
+    doubts = [doubt for candidate in candidates for doubt in candidate.document.doubts]
+    return rows, plan(previous, candidates, faults, config.limits, config.complete, approved), doubts
 
 
 def _reader(config: StreamConfig, outbox: Outbox, closed: Closed) -> Callable[[Row], Candidate | RowFault]:
@@ -212,9 +222,9 @@ def _random(size: int) -> Iterator[bytes]:
         yield from (block[at : at + size] for at in range(0, len(block), size))
 
 
-def _write_refusals(outbox: Path, config: StreamConfig, faults: Sequence[RowFault]) -> str:
-    """The report file of the last run, beside the outbox: one refused row a line. Its path."""
-    path = outbox.with_name(f"{outbox.stem}.refused.{config.stream.evidence_type}.ndjson")
+def _write_report(outbox: Path, config: StreamConfig, what: str, faults: Sequence[RowFault]) -> str:
+    """A report file of the last run, beside the outbox: one row a line. Its path."""
+    path = outbox.with_name(f"{outbox.stem}.{what}.{config.stream.evidence_type}.ndjson")
     write_atomic(path, b"".join(canonical(fault.to_json()) + b"\n" for fault in faults), 0o600)
     return str(path)
 

@@ -1,14 +1,18 @@
 """What is wrong with a document under its type: in words, without its values. Pure.
 
 1. The whole schema decides first, then the order of the validity's days.
-2. A fault names the label that people know, and the place (RFC 6901 JSON pointer).
+2. What is doubtful but no fault (`identifiers.warnings`) is said apart: the document is good, the department hears of
+   it.
+3. A fault or a doubt names the label that people know, and the place (RFC 6901 JSON pointer).
 """
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from contracts import identifiers
 from contracts.encoding import Json
 from contracts.evidence_types import EvidenceType
 from contracts.text import Text
@@ -40,6 +44,28 @@ def check_property(evidence_type: EvidenceType, name: str, value: Json) -> tuple
     """As `check`, for one top-level property alone: what a node behind a border can see. `KeyError` if unknown."""
     faults = compiled(evidence_type).faults_of(name, value)
     return tuple(_in_words(evidence_type, fault.pointer, fault.keyword, fault.message) for fault in faults)
+
+
+def doubts(evidence_type: EvidenceType, document: Mapping[str, Json]) -> tuple[DocumentFault, ...]:
+    """What is doubtful in a good document: in its top-level fields, and in lists of such values."""
+    return tuple(
+        _in_words(evidence_type, f"/{name}", code, identifiers.WARNINGS[code])
+        for name, form in _doubtful(evidence_type)
+        for value in _values(document.get(name))
+        for code in identifiers.warnings(form, value)
+    )
+
+
+def _values(value: Json) -> tuple[str, ...]:
+    return (value,) if type(value) is str else tuple(value or ())
+
+
+@lru_cache(maxsize=256)
+def _doubtful(evidence_type: EvidenceType) -> tuple[tuple[str, str], ...]:
+    """The own fields whose values can be doubtful, with their formats."""
+    schemas = evidence_type.schema["properties"]
+    forms = ((name, schemas[name].get("items", schemas[name]).get("format", "")) for name in evidence_type.fields)
+    return tuple((name, form) for name, form in forms if form in identifiers.DOUBTFUL)
 
 
 @lru_cache(maxsize=4096)

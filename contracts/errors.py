@@ -181,6 +181,14 @@ ERRORS: Mapping[str, ErrorRow] = {
     # --- evidence types and service items ------------------------------------------------------------------
     "evidence_type_invalid": _registry("证照类型定义不符合规定", "An evidence type's definition is not as specified"),
     "service_item_invalid": _registry("事项定义不符合规定", "A service item's definition is not as specified"),
+    "document_doubtful": _row(
+        "department",
+        422,
+        "数据存疑,已照常处理",
+        "Doubtful, and taken as it is",
+        "请部门核对该值。",
+        "The department checks the value.",
+    ),
     "document_invalid": _bad_message("内容不符合证照类型的规定", "The content breaks the rules of its evidence type"),
     # --- rows of a department's source (adapter) -------------------------------------------------------------
     "row_undecodable": _bad_row("含无法解码的字节", "Bytes that are not text in the file's encoding"),
@@ -254,6 +262,15 @@ ERRORS: Mapping[str, ErrorRow] = {
     ),
     "tile_path_invalid": _bad_proof("日志文件路径不规范", "Not the path of a log tile"),
     "vkey_invalid": _bad_proof("日志验证公钥无效", "Not a valid verifier key"),
+    "witness_overdue": _row(
+        "gateway",
+        503,
+        "审计日志长时间未获见证，暂停提供数据",
+        "No witness has cosigned the audit log for too long, so nothing is released",
+        "请稍后重试；网关运维请检查到见证服务的连接。",
+        "Try again later; the operator of the gateway looks at the connection to the witness.",
+    ),
+    "witness_request_malformed": _bad_proof("见证请求格式错误", "Not a request to a witness"),
     "note_malformed": _bad_proof("签名文本格式错误", "Not a signed note"),
     "note_signature_invalid": _bad_proof("没有可信且有效的签名", "No valid signature of a known key"),
     "checkpoint_malformed": _bad_proof("日志检查点格式错误", "Not a log checkpoint"),

@@ -164,6 +164,7 @@ WARNINGS: Mapping[str, Text] = {
     names.RARE: Text("含生僻字, 部分系统可能无法显示", "it has a rare character that some systems cannot show"),
 }
 _DOUBTS: Mapping[str, Callable[[str], tuple[str, ...]]] = {"cn.licence-id": _licence_doubts, NAME: names.flags}
+DOUBTFUL = frozenset(_DOUBTS)
 
 _OWN_RULES: Mapping[str, Callable[[str], str]] = {
     "cn.ric": _resident_from_15,

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from adapters.mapping_table import prepare
 from adapters.rows import Broken, Row, RowFault
 from contracts import catalogue
 from contracts.errors import ERRORS, UserError
-from contracts.evidence_types import EvidenceType
+from contracts.evidence_types import OPEN_ENDED, EvidenceType
+from contracts.life_cycle import common_members
 
 BUSINESS = next(one for one in catalogue.evidence_types() if one.id == "cn.business-licence")
 ESTATE = next(one for one in catalogue.evidence_types() if one.id == "cn.real-estate-certificate")
@@ -282,3 +284,70 @@ def test_mistakes_in_a_table_are_told(old: str, new: str, words: str) -> None:
     assert error.where.startswith("m.toml")
     assert error.remedy is not None
     assert words in f"{error.where} {error.what.en} {error.remedy.en}"
+
+
+LIFE = """
+supersedes = ["原代码"]
+[source_status]
+members = { code = "状态码", label = "状态" }
+[restrictions]
+members = { kind = { column = "限制", codes = { "查封" = "seizure", "抵押" = "mortgage" } } }
+"""
+CHAINED = replace(
+    BUSINESS,
+    supersession=True,
+    schema={
+        **BUSINESS.schema,
+        "properties": {**BUSINESS.schema["properties"], **common_members(BUSINESS.holder_schemes, OPEN_ENDED, True)},
+    },
+)
+
+
+def _alive(cells: Mapping[str, str]) -> Document | RowFault:
+    head, rest = TABLE.split("[status]")
+    mapping = prepare(tomllib.loads(head + LIFE + "[status]" + rest), CHAINED, "m.toml")
+    more = {"原代码": "", "状态码": "1", "限制": "", **cells}
+    return apply(mapping, Row("a.csv", 7, {**CELLS, **more}), "/".join)
+
+
+def test_the_departments_own_words_and_restrictions() -> None:
+    outcome = _alive({"状态码": "1、7", "状态": "存续、异常", "限制": "查封;抵押"})
+    assert isinstance(outcome, RowFault)  # "存续、异常" is no status of the model: the columns differ in a real source
+    outcome = _alive({"状态码": "1", "限制": "查封;抵押"})
+    assert isinstance(outcome, Document)
+    assert outcome.body["source_status"] == [{"code": "1", "label": "存续"}]
+    assert outcome.body["restrictions"] == [{"kind": "seizure"}, {"kind": "mortgage"}]
+    bare = _alive({"状态码": "", "状态": "存续"})
+    assert isinstance(bare, RowFault)  # a label without its code
+    assert bare.code == "row_value_missing"
+
+
+@pytest.mark.parametrize(
+    ("former", "named"), [("", None), ("91110000600037341L", ["91110000600037341L"]), ("92430102MA4QX7K12R", None)]
+)
+def test_a_row_may_replace_another_record(former: str, named: list[str] | None) -> None:
+    outcome = _alive({"原代码": former})
+    assert isinstance(outcome, Document)
+    assert outcome.body.get("supersedes") == named
+
+
+def test_succession_needs_a_type_that_has_it_and_as_many_columns_as_the_key() -> None:
+    single = replace(BUSINESS, supersession=False)
+    for evidence_type, columns in ((single, '["原代码"]'), (CHAINED, '["原代码", "区"]')):
+        with pytest.raises(UserError) as told:
+            _prepared(
+                f"supersedes = {columns}\n" + TABLE, replace(evidence_type, supersession=evidence_type is CHAINED)
+            )
+        assert told.value.where == "m.toml: supersedes"
+
+
+def test_what_is_doubtful_is_told_and_the_document_stays() -> None:
+    outcome = _apply({"负责人": "周\ue123"})
+    assert isinstance(outcome, Document)
+    (doubt,) = outcome.doubts
+    assert (doubt.column, doubt.code) == ("负责人", "document_doubtful")
+    assert "private use" in doubt.reason.en
+    assert "周" not in f"{doubt.to_json()}"
+    clean = _apply({})
+    assert isinstance(clean, Document)
+    assert clean.doubts == ()
