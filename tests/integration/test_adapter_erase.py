@@ -7,6 +7,8 @@ import apsw
 import pytest
 
 from adapters.cli import app
+from adapters.outbox import Lock
+from adapters.outbox_tables import SCHEMA, UPGRADES
 from contracts.algorithms import SigningKey, Suite
 from contracts.edge.keys import create_signing_key, write_public_key
 from contracts.edge.output import execute
@@ -215,6 +217,32 @@ def test_reasons_are_in_the_journal_and_nowhere_else(city: Department) -> None:
     files = [path for path in city.root.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
     assert {path.name for path in files} <= {"outbox.db"}
     assert city.adapter("erase", "--reason", " ", "--record", "r1").code == 2
+
+
+def test_a_running_adapter_carries_it_out(city: Department) -> None:
+    city.write([row(1)])
+    city.run()
+    (record,) = city.live()
+    number = str(erase(city, "--record", record).json["request"])
+    with Lock(city.root / "outbox.db"):
+        told = city.adapter("approve-erase", number)
+    assert (told.code, set(city.live())) == (0, {record})
+    assert "at its next look" in told.out
+    city.run()
+    assert city.live() == {}
+    assert city.adapter("approve-erase", number).code == 2
+
+
+def test_an_outbox_of_an_older_version_is_upgraded_and_a_newer_one_refused(city: Department) -> None:
+    path = city.root / "outbox.db"
+    db = apsw.Connection(str(path))
+    list(db.execute(SCHEMA))
+    city.write([row(1)])
+    assert city.run().stream["published"] == 1
+    assert db.pragma("user_version") == len(UPGRADES)
+    db.pragma("user_version", len(UPGRADES) + 1)
+    db.close()
+    assert "newer version" in city.adapter("status").err
 
 
 # --- new epochs ----------------------------------------------------------------------------------------------------

@@ -67,6 +67,31 @@ def test_a_refused_row_keeps_its_record() -> None:
     assert (made.kept, made.unchanged) == (1, 1)
 
 
+def _restated(live: Mapping[str, bytes], good: Iterable[Candidate], *faults: RowFault) -> Plan | Brake:
+    previous = Previous(live, first=True, restates=True, erased=("wiped",))
+    return plan(previous, list(good), list(faults), LIMITS, complete=False)
+
+
+def test_a_new_epoch_restates_everything() -> None:
+    made = _made(_restated({"a": b"same", "b": b"old"}, [_good("a"), _good("b", b"new"), _good("c")]))
+    assert [put.document.record for put in made.puts] == ["a", "b", "c"]
+    assert (made.added, made.modified, made.restated, made.unchanged) == (1, 1, 1, 0)
+    assert (made.erased, made.withdrawals, made.size) == (("wiped",), (), 4)
+
+
+@pytest.mark.parametrize("fault", [_fault("r1"), _fault(None), _fault("unheard of", certain=False)])
+def test_what_cannot_be_restated_is_withdrawn_whatever_became_of_its_row(fault: RowFault) -> None:
+    made = _made(_restated(_live(3), [_good("r0"), _good("r2")], fault))
+    assert (made.withdrawals, made.kept, made.withheld) == (("r1",), 0, 0)
+
+
+def test_the_brake_weighs_what_a_new_epoch_loses_even_of_an_incomplete_source() -> None:
+    good = [_good(f"r{number}") for number in range(97)]
+    assert len(_braked(_restated(_live(100), good)).why) == 1
+    assert _made(_restated(_live(98), good)).withdrawals == ("r97",)
+    assert _braked(_restated(_live(2), [])).plan.withdrawals == ("r0", "r1")
+
+
 @pytest.mark.parametrize("fault", [_fault(None), _fault("unheard of", certain=False)])
 def test_an_unreadable_key_withdraws_nothing(fault: RowFault) -> None:
     made = _made(_plan(_live(3), [_good("r0", b"new")], [fault]))

@@ -1,5 +1,6 @@
 """From a plan to the log: numbers, identities, statements."""
 
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -41,6 +42,26 @@ def _sealer(key: SigningKey) -> Sealer:
     salts = (number.to_bytes(16, "big") for number in count())
     ivs = (number.to_bytes(12, "big") for number in count())
     return Sealer(STREAM, TYPE, key, feed_key(STREAM, ZONE.public, bytes(32)), salts, ivs, 1_700_000_100)
+
+
+def test_an_erasure_has_no_content_and_two_keys(key: SigningKey) -> None:
+    plan = replace(_plan(), erased=("wiped",))
+    first, *rest = _sealer(key).seal_plan(plan, STATE)
+    assert (first.record, first.seq, first.digest, first.keys) == ("wiped", 5, None, (b"wiped", b"@erased/wiped"))
+    assert [(one.seq, one.keys) for one in rest] == [(6, (b"r2",)), (7, (b"r3",)), (8, (b"gone",))]
+    assert [(one.file, one.line) for one in rest] == [("a.csv", 2), ("a.csv", 3), (None, None)]
+    opened = open_message(Keyring([ZONE]).open(first.value, STREAM), _registry(key))
+    assert isinstance(opened, Evidence)
+    assert (opened.claims.operation, opened.claims.visible, opened.disclosures) == ("erase", {}, ())
+
+
+def test_a_readmitted_row_has_another_name_each_time() -> None:
+    secret, values = bytes(32), ("440",)
+    first = record_names(secret, STREAM)(values)
+    second = record_names(secret, STREAM, {first})(values)
+    third = record_names(secret, STREAM, {first, second})(values)
+    assert len({first, second, third}) == 3
+    assert record_names(secret, STREAM, {first})(("441",)) == record_names(secret, STREAM)(("441",))
 
 
 def _plan() -> Plan:
