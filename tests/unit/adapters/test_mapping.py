@@ -12,8 +12,8 @@ from adapters.mapping_table import prepare
 from adapters.rows import Broken, Row, RowFault
 from contracts import catalogue
 from contracts.errors import ERRORS, UserError
-from contracts.evidence_types import OPEN_ENDED, EvidenceType
-from contracts.life_cycle import common_members
+from contracts.evidence_types import EvidenceType
+from contracts.life_cycle import OPEN_ENDED, common_members
 
 BUSINESS = next(one for one in catalogue.evidence_types() if one.id == "cn.business-licence")
 ESTATE = next(one for one in catalogue.evidence_types() if one.id == "cn.real-estate-certificate")
