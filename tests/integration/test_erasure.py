@@ -21,10 +21,13 @@ from gateway.ingest.run import Ingest
 from gateway.ingest.state import StreamState
 from gateway.status import status
 from gateway.status_view import print_table
+from gateway.store.erasures import opened
 from gateway.store.reader import Reader
 from gateway.store.rows import ERASED, LIVE, Row, Write
 from gateway.store.writer import Batch, Writer
+from tests.integration.serve_world import IDENTITY, build_city, running, stream_of
 from tests.integration.test_ingest import City
+from tests.integration.test_serve import closing
 from tests.integration.test_store import KEK, TYPE, put, stub
 from tests.unit.gateway.ingest import world
 
@@ -216,6 +219,24 @@ def test_an_erasure_that_the_log_cannot_act_upon_is_an_alarm(
     ingest.step(0)
     assert alarms(city, now + 100 * DAY_MS) == [None]
     ingest.close()
+
+
+def test_the_alarm_is_in_readiness_and_metrics(tmp_path: Path) -> None:
+    served = build_city(tmp_path / "city")
+    name = 'oncegate_erasure_held_up{adapter="'
+    with running(served), closing(served.client()) as client:
+        assert "erasure_held_up" not in client.send("GET", "/readyz", None, {})[2]["warnings"]
+        assert name not in client.send("GET", "/metrics", None, {})[2].decode()
+        writer = Writer(served.store.path, KEK)
+        stream = writer.stream(stream_of(IDENTITY))
+        writer.apply(Batch(open_erasures=[(stream.id, opened(AT, 4 * DAY_MS))]))
+        ready = client.send("GET", "/readyz", None, {})[2]
+        assert (ready["status"], "erasure_held_up" in ready["warnings"]) == ("ready", True)
+        (line,) = (one for one in client.send("GET", "/metrics", None, {})[2].decode().splitlines() if name in one)
+        assert (stream.stream.adapter in line, line.endswith(" 1.0")) == (True, True)
+        writer.apply(Batch(heard={stream.id: AT + 5 * DAY_MS}))
+        assert name not in client.send("GET", "/metrics", None, {})[2].decode()
+        writer.close()
 
 
 def test_statements_keep_the_alarm_away(city: City) -> None:
