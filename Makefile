@@ -19,8 +19,8 @@ tests/integration/interop/node_modules/.installed: tests/integration/interop/pac
 	sh deploy/setup/node.sh tests/integration/interop
 	@touch $@
 
-tests/integration/interop/go/.downloaded: tests/integration/interop/go/go.sum
-	sh deploy/setup/go.sh tests/integration/interop/go
+tests/integration/interop/go/.downloaded: tests/integration/interop/go/go.sum tests/integration/interop/go/audit/go.sum
+	sh deploy/setup/go.sh tests/integration/interop/go tests/integration/interop/go/audit
 	@touch $@
 
 setup: .venv/.runtime ## install into .venv (pinned versions and hashes)

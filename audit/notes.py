@@ -4,7 +4,7 @@
 2. A key is its name, a type byte and the public key. Its id is SHA-256(name ‖ LF ‖ type ‖ key)[:4], and its written
    form (vkey) is `name+hex id+base64(type ‖ key)`. Types are rows of one table; unknown means refused.
 3. Type 0x01 signs the text. Type 0x04 is a witness cosignature (https://c2sp.org/tlog-cosignature): a timestamp, and
-   a signature over `cosignature/v1`, the time, and the text.
+   a signature over `cosignature/v1`, the time (seconds since 1970, below 2^63), and the text.
 4. Signatures of unknown keys are ignored. A known key's bad signature refuses the note; so does having none.
 """
 
@@ -24,6 +24,7 @@ COSIGNATURE = 0x04
 
 MAX_NOTE = 64 * 1024
 MAX_SIGNATURES = 64
+MAX_TIME = 2**63 - 1
 
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
 _NAME = re.compile(r"[^\s+]+")
@@ -180,6 +181,8 @@ def _plain(text: bytes, signature: bytes) -> tuple[bytes, bytes]:
 
 def _cosigned(text: bytes, signature: bytes) -> tuple[bytes, bytes]:
     seconds = int.from_bytes(signature[:8], "big")
+    if seconds > MAX_TIME:
+        raise InvalidSignature
     return b"cosignature/v1\ntime %d\n" % seconds + text, signature[8:]
 
 

@@ -24,7 +24,7 @@ from gateway.web.parts import ServeParts
 from gateway.web.problems import HEADERS, Problem, log_internal, problem_of, problem_of_http, problem_response
 from gateway.web.receipts import Receipts
 from gateway.web.server import HOT
-from gateway.web.tiles import PREFIX, Tiles
+from gateway.web.tiles import Tiles
 from gateway.web.token import TokenEndpoint
 
 _BUNDLE_WIDTH = 256
@@ -40,8 +40,10 @@ def build_app(parts: ServeParts) -> web.Application:
     metrics = Metrics(health.gauges)
     settings = parts.issuer.settings
     check = AnswerCheck() if parts.check_answers else None
-    calls = Calls(parts.registry, parts.authenticator, settings, parts.log, parts.clock, metrics.count, check)
+    gate = None if parts.cosigning is None else parts.cosigning.check
+    calls = Calls(parts.registry, parts.authenticator, settings, parts.log, parts.clock, metrics.count, check, gate)
     lookups = Lookups(evidence, usage)
+    receipts = Receipts(parts.log, reader, () if parts.cosigning is None else parts.cosigning.keys)
     tiles = Tiles(parts.slot, parts.log_dir)
     tokens = TokenEndpoint(parts.issuer, parts.registry, parts.clock, lambda code: metrics.count("token", code, 0.0))
     app = web.Application(middlewares=[problems], client_max_size=schemas.MAX_BODY)
@@ -53,7 +55,7 @@ def build_app(parts: ServeParts) -> web.Application:
     app.add_routes(
         [
             *(web.post(path, handler) for (_, path), handler in hot.items()),
-            web.get("/v1/receipts/{log}/{index}", calls.handler("receipt", Receipts(parts.log, reader).receipt)),
+            web.get("/v1/receipts/{log}/{index}", calls.handler("receipt", receipts.receipt)),
             web.get("/v1/service-items", calls.handler("service_items", catalogue.service_items)),
             web.get("/v1/evidence-types", calls.handler("evidence_types", catalogue.evidence_types)),
             web.get("/v1/evidence-types/{id}/schema", calls.handler("schema", catalogue.schema, "service_item")),
@@ -61,8 +63,7 @@ def build_app(parts: ServeParts) -> web.Application:
             web.get("/livez", health.livez),
             web.get("/readyz", health.readyz),
             web.get("/metrics", _exposition(metrics)),
-            web.get(f"{PREFIX}/checkpoint", tiles.checkpoint),
-            web.get(PREFIX + "/tile/{path:.+}", tiles.tile),
+            *tiles.routes(),
             *_documents(settings.base_url),
         ]
     )
