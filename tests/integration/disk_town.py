@@ -54,6 +54,10 @@ class Town:
         self.sources[one.adapter].fill()
         self.adapter(one, "--full")
 
+    def rows(self, one: Department = DEPARTMENTS[0]) -> int:
+        """How many rows its export has."""
+        return len(self.sources[one.adapter].rows)
+
     def adapter(self, one: Department, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         """One run."""
         line = [command("oncegate-adapter"), "run", str(self.layout.adapter_config(one)), *arguments]

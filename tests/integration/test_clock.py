@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,18 +68,18 @@ def test_a_proof_dated_ahead_passes_once_though_the_process_is_killed(made: Town
     until(lambda: told(made) is not None)
     serve = made.start("serve")
     until(lambda: '"serving"' in made.said("serve"))
-    client = mobile(made, 50)
-    headers = fields(client)
-    status, answer = asked(client, headers)
-    assert (status, len(answer["evidence"])) == (200, 1)
-    serve.kill()
-    serve.wait()
-    made.log("serve").unlink()
-    again = made.start("serve")
-    until(lambda: '"serving"' in made.said("serve"))
-    assert asked(client, headers)[0] == 401
-    assert asked(client, fields(client))[0] == 200
-    client.close()
+    with closing(mobile(made, 50)) as client:
+        headers = fields(client)
+        status, answer = asked(client, headers)
+        assert (status, len(answer["evidence"])) == (200, 1)
+        serve.kill()
+        serve.wait()
+        client.close()
+        made.log("serve").unlink()
+        again = made.start("serve")
+        until(lambda: '"serving"' in made.said("serve"))
+        assert asked(client, headers)[0] == 401
+        assert asked(client, fields(client))[0] == 200
     assert ends_well(again)
     assert ends_well(ingest)
 

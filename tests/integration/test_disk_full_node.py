@@ -4,7 +4,7 @@ and the process that cannot write one ends; after room was made everything goes 
 import json
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,16 +37,22 @@ def stored(made: Town) -> dict[str, tuple[str, int, int]]:
         }
 
 
+def has_all(made: Town) -> bool:
+    """Whether the first export was ingested."""
+    there = (made.layout.data / "stores" / "current").exists()
+    return there and made.rows() in stored(made).get(DEPARTMENT.adapter, ())
+
+
 def test_ingest_waits_for_room_and_keeps_its_place(tmp_path: Path) -> None:
     with town(tmp_path, "48m") as made:
         made.publish()
         ingest = made.start("ingest")
-        until(lambda: (made.layout.data / "stores" / "current").exists() and 180 in stored(made)[DEPARTMENT.adapter])
+        until(lambda: has_all(made))
         made.disk.fill()
-        published = 180
+        published = made.rows()
         while FULL not in made.said("ingest"):  # SQLite may have room in its own files for some batches
             made.publish()
-            published += 180
+            published += made.rows()
         kept = stored(made)[DEPARTMENT.adapter][1]
         assert kept < published
         before = cpu_seconds(ingest.pid)
@@ -66,9 +72,8 @@ def test_ingest_waits_for_room_and_keeps_its_place(tmp_path: Path) -> None:
 
 @contextmanager
 def asking(made: Town) -> Iterator[Asker]:
-    asker = Asker(made.layout, made.layout.slots[0], APPS[0], "disk")
-    yield asker
-    asker.close()
+    with closing(Asker(made.layout, made.layout.slots[0], APPS[0], "disk")) as asker:
+        yield asker
 
 
 def answered(asker: Asker) -> Answer:
@@ -87,9 +92,7 @@ def answered(asker: Asker) -> Answer:
 def fill_store(made: Town) -> None:
     made.publish()
     ingest = made.start("ingest")
-    until(
-        lambda: (made.layout.data / "stores" / "current").exists() and 180 in stored(made).get(DEPARTMENT.adapter, ())
-    )
+    until(lambda: has_all(made))
     assert ends_well(ingest)
 
 
