@@ -205,6 +205,7 @@ class Writer:
         states = ((following, state.to_json(), number) for number, (state, following) in batch.states.items())
         db.executemany("UPDATE streams SET next = ?, state = ? WHERE id = ?", states)
         db.executemany("DELETE FROM rejects WHERE stream = ? AND rec = ?", batch.erased)
+        self._untidy = self._untidy or bool(batch.erased)
         db.executemany("INSERT INTO rejects (topic, key, value, stream, rec) VALUES (?, ?, ?, ?, ?)", batch.rejects)
         erasures.keep(db, batch.open_erasures, batch.heard)
         counts = ((*key, count) for key, count in batch.refusals.items())
