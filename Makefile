@@ -30,6 +30,7 @@ setup-dev: .venv/.dev tests/integration/interop/node_modules/.installed \
 	sh deploy/kafka/kafka.sh install
 	sh deploy/setup/faketime.sh
 	sh deploy/setup/databases.sh
+	sh deploy/setup/chromium.sh
 
 demo: setup ## the main job, end to end, on this machine; serves until Ctrl-C
 	@$(BIN)/oncegate demo

@@ -21,6 +21,7 @@ _INVALID = Text("无效示例", "Invalid examples")
 _ABOUT = Text(
     "各以第一个有效示例改动一处而成, 均被退回。", "Each is the first valid example with one change, and is refused."
 )
+_WHAT = Text("错在何处", "What is wrong")
 _CHANGE = Text("改动", "Change")
 _ANSWER = Text("退回原因", "What the department is told")
 _REMOVED = Text("删去", "Without")
@@ -48,9 +49,10 @@ def _invalid(entry: Entry, first: Mapping[str, Json], language: str) -> Html:
     cases = entry.examples.get("invalid", [])
     if not cases:
         return Html()
-    heads = [head.pick(language) for head in (_INVALID, _CHANGE, _ANSWER)]
+    heads = [head.pick(language) for head in (_WHAT, _CHANGE, _ANSWER)]
     rows = (_case(entry.type, first, case, heads, language) for case in cases)
-    return join((tag("p", _ABOUT.pick(language)), table(heads, rows, _INVALID.pick(language))))
+    title = _INVALID.pick(language)
+    return join((tag("h3", title), tag("p", _ABOUT.pick(language)), table(heads, rows, title)))
 
 
 def _case(

@@ -15,6 +15,7 @@ IMPURE = {"aiohttp", "kafka", "sqlite3", "apsw", "asyncio", "threading", "socket
 # Pure rooms, as patterns below the root. All of `contracts` is, but its edge and the loading of its shipped data.
 PURE = (
     "contracts/*.py",
+    "contracts/pages/*.py",
     "contracts/registry/*.py",
     "audit/merkle.py",
     "audit/tiles.py",
