@@ -38,12 +38,7 @@ def check(directory: Path, as_json: bool) -> None:
     report = check_directory(directory)
     types, items = len(report.authored.types), len(report.authored.items)
     if not types and not items and not report.mistakes:
-        what = Text("目录中没有证照类型或事项", "There are no evidence types and no service items in the directory")
-        raise UserError(
-            what,
-            str(directory),
-            Text("它们在 evidence-types/ 与 service-items/ 中。", "They stand in evidence-types/ and service-items/."),
-        )
+        raise _nothing_in(directory)
     if as_json:
         emit_json({"types": types, "items": items, "mistakes": [_mistake(one) for one in report.mistakes]})
     else:
@@ -57,6 +52,14 @@ def check(directory: Path, as_json: bool) -> None:
         )
     if report.mistakes:
         raise Exit(EXIT_MISTAKE)
+
+
+def _nothing_in(directory: Path) -> UserError:
+    return UserError(
+        Text("目录中没有证照类型或事项", "There are no evidence types and no service items in the directory"),
+        str(directory),
+        Text("它们在 evidence-types/ 与 service-items/ 中。", "They stand in evidence-types/ and service-items/."),
+    )
 
 
 def _mistake(error: UserError) -> dict[str, object]:
@@ -137,5 +140,8 @@ def _item(item: ServiceItem) -> dict[str, object]:
 
 def docs(out: Path, directory: Path | None) -> None:
     """Write the site of a directory, or of what is shipped."""
-    count = site.write(site.shipped() if directory is None else site.shelf_of(directory), out)
+    shelf = site.shipped() if directory is None else site.shelf_of(directory)
+    if directory is not None and not shelf.entries and not shelf.items:
+        raise _nothing_in(directory)
+    count = site.write(shelf, out)
     say(Text(f"已写入 {count} 个文件: {out / 'index.html'}", f"Wrote {count} files: {out / 'index.html'}"))

@@ -60,7 +60,8 @@ def start_page(shelf: Shelf) -> tuple[str, bytes]:
     choices = (
         tag(
             "li",
-            link(_START, index_path(language), words.SITE.pick(language), hreflang=language),
+            tag("h2", link(_START, index_path(language), words.LANGUAGE_NAMES[language], hreflang=language)),
+            tag("p", words.SITE.pick(language)),
             tag("p", counted.pick(language)),
             lang=language,
         )

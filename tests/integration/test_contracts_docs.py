@@ -73,6 +73,8 @@ def test_mistakes_of_authors_are_told(home: Path, tmp_path: Path, capsys: pytest
     capsys.readouterr()
     assert docs(home, tmp_path / "out") == 2
     assert f"{DOG}.1.html" in capsys.readouterr().err
+    assert docs(tmp_path / "empty", tmp_path / "out") == 2
+    assert "evidence-types/" in capsys.readouterr().err
     (types / "copy.toml").write_text("version = 0", "utf-8")
     assert docs(home, tmp_path / "out") == 2
     assert "copy.toml" in capsys.readouterr().err
