@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,12 +12,15 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-const bundlesAtOnce = width // one tile of level 1
+const bundlesAtOnce = 256
 
-// log is a log at one verified head. Everything that hashes reads is authenticated against that head.
+// log is a log at one verified head. What hashes gives is not believed: TileHashReader of x/mod before v0.40.0 (which
+// wants Go 1.25) leaves some tiles unauthenticated. So each proof is checked against the head once more, and check
+// derives every tile anew from the entries.
 type log struct {
 	keys    c2sp.Keys
 	head    c2sp.Head
+	files   source
 	entries source
 	hashes  tlog.HashReader
 }
@@ -30,71 +34,110 @@ func openLog(keys c2sp.Keys, files, entries source) (*log, error) {
 	if err != nil {
 		return nil, err
 	}
-	hashes := tlog.TileHashReader(head.Tree, &tiles{files, map[tlog.Tile][]byte{}})
-	return &log{keys, head, entries, hashes}, nil
+	hashes := tlog.TileHashReader(head.Tree, tiles{files})
+	return &log{keys, head, files, entries, hashes}, nil
 }
 
-// check reads every tile and every entry: the tiles lead to the signed root, the entries are those of the tiles.
+// derived is the tree over the entries that were read, as sumdb stores it: 64 bytes of memory an entry.
+type derived []tlog.Hash
+
+func (d derived) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	hashes := make([]tlog.Hash, len(indexes))
+	for i, index := range indexes {
+		hashes[i] = d[index]
+	}
+	return hashes, nil
+}
+
+// check reads every entry and every tile: the entries lead to the signed root, and the tiles are theirs.
 func (l *log) check() error {
+	tree, err := l.derive()
+	if err != nil {
+		return err
+	}
+	wanted := tlog.NewTiles(height, 0, l.head.Tree.N)
+	err = each(len(wanted), func(i int) error { return l.compare(wanted[i], tree) })
+	if err != nil {
+		return err
+	}
+	root, err := tlog.TreeHash(l.head.Tree.N, tree)
+	if err == nil && root != l.head.Tree.Hash {
+		err = errors.New("the entries do not lead to the root of the checkpoint")
+	}
+	return err
+}
+
+func (l *log) derive() (derived, error) {
+	tree := make(derived, 0, tlog.StoredHashCount(l.head.Tree.N))
 	bundles := (l.head.Tree.N + width - 1) / width
 	for first := int64(0); first < bundles; first += bundlesAtOnce {
 		count := bundles - first
 		if count > bundlesAtOnce {
 			count = bundlesAtOnce
 		}
-		if err := l.checkBundles(first, count); err != nil {
+		leaves := make([][]tlog.Hash, count)
+		err := each(int(count), func(i int) (err error) {
+			leaves[i], err = l.leaves(first + int64(i))
 			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i := range leaves {
+			if tree, err = tree.with((first+int64(i))*width, leaves[i]); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return nil
+	return tree, nil
 }
 
-func (l *log) checkBundles(first, count int64) error {
-	end := (first + count) * width
-	if end > l.head.Tree.N {
-		end = l.head.Tree.N
-	}
-	leaves, err := l.leaves(first*width, end)
-	if err != nil {
-		return err
-	}
-	return each(int(count), func(i int) error {
-		from, to := i*width, (i+1)*width
-		if to > len(leaves) {
-			to = len(leaves)
+func (d derived) with(first int64, leaves []tlog.Hash) (derived, error) {
+	for i, leaf := range leaves {
+		hashes, err := tlog.StoredHashesForRecordHash(first+int64(i), leaf, d)
+		if err != nil {
+			return nil, err
 		}
-		return l.checkBundle(first+int64(i), leaves[from:to])
-	})
-}
-
-func (l *log) leaves(from, to int64) ([]tlog.Hash, error) {
-	indexes := make([]int64, 0, to-from)
-	for index := from; index < to; index++ {
-		indexes = append(indexes, tlog.StoredHashIndex(0, index))
+		d = append(d, hashes...)
 	}
-	return l.hashes.ReadHashes(indexes)
+	return d, nil
 }
 
-func (l *log) checkBundle(number int64, leaves []tlog.Hash) error {
-	tile := tlog.Tile{H: height, L: bundle, N: number, W: len(leaves)}
+// leaves reads an entry bundle and hashes its entries.
+func (l *log) leaves(number int64) ([]tlog.Hash, error) {
+	tile := tlog.Tile{H: height, L: bundle, N: number, W: width}
+	if left := l.head.Tree.N - number*width; left < width {
+		tile.W = int(left)
+	}
 	data, whole, err := l.entries.tile(tile)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for i, leaf := range leaves {
+	leaves := make([]tlog.Hash, tile.W)
+	for i := range leaves {
 		entry, rest, err := nextEntry(data)
 		if err != nil {
-			return fmt.Errorf("%s: entry %d: %w", path(tile), i, err)
+			return nil, fmt.Errorf("%s: entry %d: %w", path(tile), i, err)
 		}
-		if tlog.RecordHash(entry) != leaf {
-			return fmt.Errorf("%s: entry %d is not the one in the tree", path(tile), i)
-		}
-		data = rest
+		leaves[i], data = tlog.RecordHash(entry), rest
 	}
-	if len(data) > 0 && !(whole && len(leaves) < width) { // a full one in place of a partial one has more
-		return fmt.Errorf("%s: %d bytes too many", path(tile), len(data))
+	if len(data) > 0 && !(whole && tile.W < width) { // a full one in place of a partial one has more
+		return nil, fmt.Errorf("%s: %d bytes too many", path(tile), len(data))
 	}
-	return nil
+	return leaves, nil
+}
+
+// compare holds a hash tile against what the entries give.
+func (l *log) compare(tile tlog.Tile, tree derived) error {
+	stored, err := tiles{l.files}.readTile(tile)
+	if err != nil {
+		return err
+	}
+	wanted, err := tlog.ReadTileData(tile, tree)
+	if err == nil && !bytes.Equal(stored, wanted) {
+		err = fmt.Errorf("%s: tile and entries disagree", path(tile))
+	}
+	return err
 }
 
 func nextEntry(data []byte) (entry, rest []byte, err error) {
@@ -117,11 +160,33 @@ func (l *log) checkGrown(file string) error {
 	if old.Tree.N == 0 {
 		return nil
 	}
-	proof, err := tlog.ProveTree(l.head.Tree.N, old.Tree.N, l.hashes)
-	if err != nil {
-		return err
+	_, err = l.extension(old.Tree)
+	return err
+}
+
+// extension is the proof, checked, that the log continues an older tree.
+func (l *log) extension(old tlog.Tree) (tlog.TreeProof, error) {
+	if old.N < 1 || old.N > l.head.Tree.N {
+		return nil, fmt.Errorf("no log grows from %d entries to %d", old.N, l.head.Tree.N)
 	}
-	return checkGrowth(proof, old.Tree, l.head.Tree)
+	proof, err := tlog.ProveTree(l.head.Tree.N, old.N, l.hashes)
+	if err != nil {
+		return nil, err
+	}
+	return proof, checkGrowth(proof, old, l.head.Tree)
+}
+
+// inclusion is the proof, checked, that the tree has the leaf that its tiles name.
+func (l *log) inclusion(index int64) (tlog.RecordProof, error) {
+	proof, err := tlog.ProveRecord(l.head.Tree.N, index, l.hashes)
+	if err != nil {
+		return nil, err
+	}
+	leaf, err := l.hashes.ReadHashes([]int64{tlog.StoredHashIndex(0, index)})
+	if err != nil {
+		return nil, err
+	}
+	return proof, tlog.CheckRecord(proof, l.head.Tree.N, l.head.Tree.Hash, index, leaf[0])
 }
 
 func checkGrowth(proof tlog.TreeProof, old, new tlog.Tree) error {

@@ -18,8 +18,6 @@ import (
 	"strings"
 
 	"oncegate-interop/audit/c2sp"
-
-	"golang.org/x/mod/sumdb/tlog"
 )
 
 type options struct {
@@ -180,7 +178,7 @@ func prove(o options, arguments []string) error {
 		if err != nil || index < 0 || index >= opened.head.Tree.N {
 			return fmt.Errorf("no entry %s in a log of %d", text, opened.head.Tree.N)
 		}
-		hashes, err := tlog.ProveRecord(opened.head.Tree.N, index, opened.hashes)
+		hashes, err := opened.inclusion(index)
 		if err != nil {
 			return err
 		}
@@ -198,10 +196,7 @@ func extend(o options, arguments []string) error {
 	if err != nil {
 		return err
 	}
-	if old.Tree.N < 1 || old.Tree.N > opened.head.Tree.N {
-		return fmt.Errorf("no log grows from %d entries to %d", old.Tree.N, opened.head.Tree.N)
-	}
-	proof, err := tlog.ProveTree(opened.head.Tree.N, old.Tree.N, opened.hashes)
+	proof, err := opened.extension(old.Tree)
 	if err != nil {
 		return err
 	}

@@ -83,41 +83,35 @@ func (read source) tile(tile tlog.Tile) (data []byte, whole bool, err error) {
 	return data, tile.W == width, err
 }
 
-// tiles is sumdb's tlog.TileReader over a source. It keeps verified tiles above the lowest level.
-type tiles struct {
-	read  source
-	known map[tlog.Tile][]byte
-}
+// tiles is sumdb's tlog.TileReader over a source.
+type tiles struct{ read source }
 
-func (*tiles) Height() int { return height }
+func (tiles) Height() int { return height }
 
-func (t *tiles) ReadTiles(wanted []tlog.Tile) ([][]byte, error) {
+func (tiles) SaveTiles([]tlog.Tile, [][]byte) {}
+
+func (t tiles) ReadTiles(wanted []tlog.Tile) ([][]byte, error) {
 	data := make([][]byte, len(wanted))
-	err := each(len(wanted), func(i int) error {
-		tile := wanted[i]
-		if t.known[tile] != nil {
-			data[i] = t.known[tile]
-			return nil
-		}
-		found, _, err := t.read.tile(tile)
-		if err != nil {
-			return err
-		}
-		if len(found) != width*tlog.HashSize && len(found) != tile.W*tlog.HashSize {
-			return fmt.Errorf("%s: %d bytes", path(tile), len(found))
-		}
-		data[i] = found[:tile.W*tlog.HashSize]
-		return nil
+	err := each(len(wanted), func(i int) (err error) {
+		data[i], err = t.readTile(wanted[i])
+		return err
 	})
 	return data, err
 }
 
-func (t *tiles) SaveTiles(wanted []tlog.Tile, data [][]byte) {
-	for i, tile := range wanted {
-		if tile.L > 0 {
-			t.known[tile] = data[i]
-		}
+func (t tiles) readTile(tile tlog.Tile) ([]byte, error) {
+	data, whole, err := t.read.tile(tile)
+	if err != nil {
+		return nil, err
 	}
+	has := tile.W
+	if whole {
+		has = width
+	}
+	if len(data) != has*tlog.HashSize {
+		return nil, fmt.Errorf("%s: %d bytes", path(tile), len(data))
+	}
+	return data[:tile.W*tlog.HashSize], nil
 }
 
 // each does n things, several at a time, and returns the first error in their order.
