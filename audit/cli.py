@@ -1,4 +1,5 @@
-"""`oncegate-audit`: check a log, read a log. Exit code 0 whole, 1 verification failed, 2 a mistake of the user.
+"""`oncegate-audit`: check a log, read a log, witness logs. Exit code 0 whole, 1 verification failed, 2 a mistake of the
+user; programs that run on (`witness`) end with 0 when they were told to, 70 when their own store failed.
 
 Every command imports its room when it runs, so that `--help` is quick.
 """
@@ -44,6 +45,10 @@ _OWN_KEY = Text(
     "注意:公钥取自该目录本身,请用 --vkey 给出注册库中的公钥。",
     "Note: the key was taken from the directory itself; give the registry's with --vkey.",
 )
+_NO_KIND = Text("没有这种密钥", "No such kind of key")
+_CREATED = Text("已生成 {path},验证公钥在 {vkey}", "Created {path}; its verifier key is in {vkey}")
+_NO_LIBRARY = Text("缺少程序库 {name}", "The library {name} is missing")
+_INSTALL = Text("请安装 oncegate[audit]。", "Install oncegate[audit].")
 _FAILED = Text("验证失败:{file},条目 {first}–{last}:{what}", "FAILED: {file}, entries {first} to {last}: {what}")
 
 
@@ -101,6 +106,32 @@ def show_command(
         return
     for line in lines:
         say(line.text())
+
+
+@app.command("keygen")
+def keygen_command(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="witness. 密钥种类。")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The private key file to create. 新私钥文件。")],
+    name: Annotated[str, typer.Option(help="The witness's name, such as witness.example/oncegate. 见证者名称。")],
+) -> None:
+    """Create the key of a witness: PATH, and its verifier key in PATH's stem with .vkey. 生成见证者密钥。"""
+    from audit.witness.keygen import KINDS, create
+
+    if kind not in KINDS:
+        raise UserError(_NO_KIND, kind, Text("可选:witness", "One of: witness."))
+    say(_CREATED.fill(path=path, vkey=create(path, name)))
+
+
+@app.command("witness")
+def witness_command(
+    config: Annotated[Path, typer.Option(help="The witness's configuration (TOML). 见证者配置文件。")],
+) -> None:
+    """Cosign the checkpoints of logs that only grow (C2SP tlog-witness), until stopped. 运行见证服务。"""
+    try:
+        from audit.witness.server import run_witness
+    except ModuleNotFoundError as error:
+        raise UserError(_NO_LIBRARY.fill(name=error.name), "oncegate[audit]", _INSTALL) from None
+    raise typer.Exit(run_witness(config))
 
 
 def main() -> None:

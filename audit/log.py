@@ -128,6 +128,10 @@ class AuditLog:
         unpublished = self._publisher.entry(index)
         return self._start.reader.entry(index, self.published.size) if unpublished is None else unpublished
 
+    def condemn(self, error: BaseException) -> None:
+        """What others hold contradicts this log: it is dead from now on (rule 3). For any thread but the log's own."""
+        self._die(error)
+
     def close(self) -> None:
         """Make durable what was appended before, publish it, and give up the lock. Blocks."""
         self._queue.put(None)

@@ -16,6 +16,7 @@ from contracts.errors import Corrupt, Fault
 
 CACHED_TILES = 2048  # 8 KiB each
 CACHED_BUNDLES = 32  # up to 1 MiB each
+COSIGNED = "checkpoint.cosigned"  # beside `checkpoint`, which only the publisher writes
 
 
 class _Cache:
@@ -49,6 +50,25 @@ class LogReader:
             return (self.directory / "checkpoint").read_bytes()
         except FileNotFoundError:
             raise Corrupt("the log has no checkpoint") from None
+
+    def cosigned_note(self) -> bytes | None:
+        """The newest checkpoint that witnesses cosigned, with their lines; None before the first."""
+        try:
+            return (self.directory / COSIGNED).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def note_for_others(self) -> bytes:
+        """The published checkpoint, with cosignatures as soon as it has some; raises `Corrupt`."""
+        note, cosigned = self.note(), self.cosigned_note()
+        return cosigned if cosigned is not None and cosigned.startswith(note) else note
+
+    def note_covering(self, index: int) -> bytes:
+        """A signed head for a proof of entry `index`: the cosigned one where it reaches so far, else the published."""
+        cosigned = self.cosigned_note()
+        if cosigned is not None and index < checkpoints.open_note(cosigned, self.key)[0].size:
+            return cosigned
+        return self.note()
 
     def checkpoint(self) -> checkpoints.Checkpoint:
         """The published head, verified; raises `Fault` of `checkpoints.open_note`."""
@@ -102,7 +122,7 @@ class LogReader:
 
     def proof(self, index: int) -> Proof | None:
         """The receipt's proof of an entry under the published head; None while that head does not cover it."""
-        note = self.note()
+        note = self.note_covering(index)
         size = checkpoints.open_note(note, self.key)[0].size
         return Proof(index, tuple(self.inclusion_proof(index, size)), note) if index < size else None
 

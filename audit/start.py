@@ -1,13 +1,14 @@
 """Opening a log for writing: what it is, who may, and from where it goes on.
 
 1. An exclusive lock on the directory is taken first and held by whoever opened it.
-2. What is known outside (`head_dir`) is read before anything is written.
+2. What is known outside (`head_dir`, and the heads that witnesses hold) is read before anything is written.
 3. Recovery reads the published head and the durable frames after it (`recovery`), and refuses what is older than, or
    not the log of, the outside head.
 4. The last segment is copied to a new file without its torn tail, then what was not published yet is published.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -54,7 +55,8 @@ class Limits:
 class LogSettings:
     """What a log is. `origin` names it; `auditor` is who may open its openings.
 
-    `head_dir`: a directory on other storage for the highest head; None leaves a rollback undetectable here.
+    `head_dir`: a directory on other storage for the highest head. `heads`: signed checkpoints that witnesses or a
+    mirror hold. With neither a rollback is undetectable here.
     """
 
     directory: Path
@@ -63,6 +65,7 @@ class LogSettings:
     auditor: X25519PublicKey
     head_dir: Path | None = None
     limits: Limits = Limits()
+    heads: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +103,14 @@ def prepare(settings: LogSettings, disk: Disk) -> Start:
 def _recover(settings: LogSettings, press: Press, descriptor: int) -> Start:
     disk, directory = press.disk, settings.directory
     reader = LogReader(directory, press.signer.public)
-    known = _known_head(press)
+    cosigned = [note for note in (reader.cosigned_note(),) if note is not None]
+    known = [*_known_head(press), *(_verified(note, press) for note in (*cosigned, *settings.heads))]
     if is_new(directory):
         _begin(press, known)
     published = _verified(reader.note(), press)
     recovered = recover(reader, published)
-    if known is not None:
-        check_head(known, reader, published, recovered)
+    for head in known:
+        check_head(head, reader, published, recovered)
     segment, older = resume(disk, directory, recovered)
     edge = recovered.edge
     if recovered.batches:
@@ -114,18 +118,19 @@ def _recover(settings: LogSettings, press: Press, descriptor: int) -> Start:
     return Start(settings, disk, descriptor, reader, press, recovered.tree, edge, published, segment, older)
 
 
-def _begin(press: Press, known: Checkpoint | None) -> None:
-    if known is not None and known.size:
-        raise Corrupt(f"the log directory is empty, but {known.size} entries were published")
+def _begin(press: Press, known: Sequence[Checkpoint]) -> None:
+    most = max((head.size for head in known), default=0)
+    if most:
+        raise Corrupt(f"the log directory is empty, but {most} entries were published")
     SegmentWriter(press.disk, press.directory, 0).finish()
     press.disk.replace(press.directory / "vkey", press.signer.public.vkey.encode() + b"\n")
     press.sign(Checkpoint(press.signer.public.name, 0, EMPTY_ROOT))
 
 
-def _known_head(press: Press) -> Checkpoint | None:
+def _known_head(press: Press) -> Sequence[Checkpoint]:
     if press.head is None or not press.head.exists():
-        return None
-    return _verified(press.head.read_bytes(), press)
+        return ()
+    return (_verified(press.head.read_bytes(), press),)
 
 
 def _verified(note: bytes, press: Press) -> Checkpoint:

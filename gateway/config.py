@@ -31,15 +31,30 @@ private_key = "keys/tls.key.pem"
 slot = "gov-extranet-1"             # the audit log that this process alone writes
 log_key = "keys/audit-gov-extranet-1.pem"
 head_dir = "/mnt/other-disk/heads"  # optional: the highest checkpoint, on other storage
+refuse_unwitnessed_after_s = 14400  # with witnesses: no cosignature for so long, and questions are refused
+
+[[serve.witnesses]]                 # optional: who cosigns the checkpoints (auditor-guide.md, "A witness")
+url = "https://witness.example:8500"
+vkey = "witness.example/oncegate+…"
+ca = "keys/witness-ca.pem"          # optional: what verifies its certificate; else the system's
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from audit.fetch import Endpoint, is_url
+from audit.notes import COSIGNATURE, parse_vkey
+from audit.witness.cosigning import WitnessAddress
 from contracts.algorithms import SUITES
 from contracts.edge.config import Section, read_toml
+from contracts.errors import Fault
 from contracts.text import Text
+
+_WITNESS_VKEY = Text(
+    "请填写见证者的 .vkey 文件内容(oncegate-audit keygen witness 生成)。",
+    "Give the content of the witness's .vkey file (oncegate-audit keygen witness made it).",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,8 @@ class ServeConfig:
     audit_dir: Path
     log_key: Path
     head_dir: Path | None
+    witnesses: tuple[WitnessAddress, ...] = ()
+    refuse_unwitnessed_after_s: int = 14_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +133,23 @@ def _serve(section: Section, data_dir: Path) -> ServeConfig:
         audit_dir=data_dir / "audit" / slot,
         log_key=section.path("log_key"),
         head_dir=section.path("head_dir", None),
+        witnesses=tuple(_witness(one) for one in section.sections("witnesses", ())),
+        refuse_unwitnessed_after_s=section.integer("refuse_unwitnessed_after_s", 14_400, low=1, high=30 * 86_400),
     )
+
+
+def _witness(section: Section) -> WitnessAddress:
+    url = section.text("url")
+    if not is_url(url):
+        what = Text("url 须为 http(s)://主机[:端口][/路径]", "url must be http(s)://host[:port][/path]")
+        raise section.mistake(what, "url")
+    try:
+        key = parse_vkey(section.text("vkey"))
+    except Fault:
+        key = None
+    if key is None or key.kind != COSIGNATURE:
+        raise section.mistake(Text("不是见证者的验证公钥", "Not the verifier key of a witness"), "vkey", _WITNESS_VKEY)
+    return WitnessAddress(Endpoint(url, section.path("ca", None)), key)
 
 
 def _base_url(section: Section) -> str:

@@ -7,19 +7,21 @@ opened: its checkpoints would verify nowhere.
 import os
 import secrets
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
 
 from audit.log import AuditLog, LogSettings
-from audit.notes import NoteSigner
+from audit.notes import NoteKey, NoteSigner, parse_vkey
+from audit.witness.cosigning import Cosigning, Patience, held_by
 from contracts.edge import keys
 from contracts.edge.clock import now_ms
 from contracts.edge.sqlite_errors import as_system_errors
 from contracts.edge.system_errors import remedy, why
 from contracts.encoding import b64url_decode
-from contracts.errors import UserError
+from contracts.errors import Unavailable, UserError
 from contracts.hpke import KEMS
 from contracts.registry import AuditSlot
 from contracts.text import Text
@@ -51,7 +53,7 @@ def serve(config_path: Path) -> None:
             parts = serve_parts(node, serving, log)
             with as_system_errors(node.config.stores_dir):
                 _refuse_unusable(parts)
-            with following(node):
+            with following(node), _cosigned(parts.cosigning):
                 # Proofs from before the start are refused; `iat` has whole seconds only: take no question before then.
                 stop.wait((parts.authenticator.accepts_from - now_ms()) / 1000)
                 _run(parts, stop)
@@ -100,8 +102,41 @@ def serve_parts(node: Node, serving: ServeConfig, log: AuditLog) -> ServeParts:
         issuer=issuer,
         listen=Listen(serving.host, serving.port, ServerTls(serving.certificate, serving.private_key)),
         clock=now_ms,
-        rollback_detectable=serving.head_dir is not None,
+        rollback_detectable=serving.head_dir is not None or bool(serving.witnesses),
+        cosigning=_cosigning(serving, log),
     )
+
+
+def _cosigning(serving: ServeConfig, log: AuditLog) -> Cosigning | None:
+    if not serving.witnesses:
+        return None
+    patience = Patience(refuse_s=serving.refuse_unwitnessed_after_s)
+    return Cosigning(log, serving.audit_dir, serving.witnesses, patience)
+
+
+@contextmanager
+def _cosigned(cosigning: Cosigning | None) -> Iterator[None]:
+    """Cosignatures are obtained for the length of a `with`."""
+    if cosigning is None:
+        yield
+        return
+    cosigning.start()
+    try:
+        yield
+    finally:
+        cosigning.close()
+
+
+def _heads(serving: ServeConfig, key: NoteKey) -> Iterator[bytes]:
+    """What witnesses hold of the log. One that is away is told of; its first answer later is compared, too."""
+    for witness in serving.witnesses:
+        try:
+            held = held_by(witness, key)
+        except Unavailable as error:
+            _log.warning("witness_unavailable", reason=str(error))
+            continue
+        if held is not None:
+            yield held
 
 
 def _serve_config(node: Node, config_path: Path) -> ServeConfig:
@@ -121,7 +156,8 @@ def _open_log(node: Node, serving: ServeConfig) -> AuditLog:
     auditor = node.registry.current().auditors[slot.auditor]
     public = KEMS[auditor.alg].load_public(b64url_decode(auditor.public.encode()))
     serving.audit_dir.mkdir(parents=True, exist_ok=True)
-    settings = LogSettings(serving.audit_dir, slot.origin, signing_key, public, serving.head_dir)
+    heads = tuple(_heads(serving, parse_vkey(slot.vkey)))
+    settings = LogSettings(serving.audit_dir, slot.origin, signing_key, public, serving.head_dir, heads=heads)
 
     def on_fatal(error: BaseException) -> None:
         facts = {"reason": why(error).en, "file": error.filename} if isinstance(error, OSError) else {}

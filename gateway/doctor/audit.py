@@ -3,7 +3,8 @@
 1. The published head verifies under the slot's key, the tiles have its root, the newest entries are those that the
    tiles say, and the frames go on from there: what a start would do, without its lock and without writing.
 2. A log that is being written changes under our eyes: what does not add up is looked at again, a few times.
-3. The highest head on other storage is one that this log had. Without `head_dir` a rollback is undetectable: said.
+3. The highest head on other storage is one that this log had. Without `head_dir` and witness a rollback is
+   undetectable: said.
    On the same device it notices an older copy of the directory, not an older copy of the disk.
 4. A running process publishes what is durable within seconds.
 """
@@ -48,11 +49,12 @@ _RESTART = Text(
 _UNPUBLISHED = Text("有 {count} 条记录尚未发布", "{count} durable records are not published")
 _START = Text("启动 serve 后会自动发布。", "The next start of serve publishes them.")
 _NO_HEAD_DIR = Text(
-    "未配置 head_dir,审计日志回退将无法察觉",
-    "No head_dir is configured: a rollback of the audit log would go unnoticed",
+    "未配置 head_dir 或见证者,审计日志回退将无法察觉",
+    "Neither head_dir nor a witness is configured: a rollback of the audit log would go unnoticed",
 )
 _CONFIGURE = Text(
-    "请在 [serve] 中配置另一存储上的 head_dir。", "Set head_dir in [serve] to a directory on other storage."
+    "请在 [serve] 中配置另一存储上的 head_dir,或见证者。",
+    "Set head_dir in [serve] to a directory on other storage, or name a witness.",
 )
 _NOT_MOUNTED = Text("head_dir 不是目录(存储未挂载?)", "head_dir is not a directory (is the storage mounted?)")
 _MOUNT = Text("请挂载该存储,或先创建该目录。", "Mount that storage, or create the directory first.")
@@ -134,12 +136,18 @@ def check(situation: Situation) -> Iterator[Finding]:
         lost = known_head(serve, key)
         if lost is not None and lost.size:
             raise Corrupt(f"the log directory is empty, but {lost.size} entries were published")
-        yield judge_head(_head(serve, None), 0)
+        yield from _judged_head(serve, None, 0)
         return
     running = is_held(serve.audit_dir / "lock")
     size, published, known = _steady(serve, key) if running else _looked(serve, key)
     yield judge_log(Log(size, published, _age(serve.audit_dir, situation.now()), running, str(serve.audit_dir)))
-    yield judge_head(_head(serve, known), published)
+    yield from _judged_head(serve, known, published)
+
+
+def _judged_head(serve: ServeConfig, known: int | None, published: int) -> Iterator[Finding]:
+    """Rule 3. Where a witness knows the head instead, `witnesses` has the line."""
+    if serve.head_dir is not None or not serve.witnesses:
+        yield judge_head(_head(serve, known), published)
 
 
 def _steady(serve: ServeConfig, key: NoteKey) -> tuple[int, int, int | None]:

@@ -114,8 +114,10 @@ class Calls:
         clock: Callable[[], int],
         count: Callable[[str, str, float], None],
         check: Callable[[str, int, bytes], None] | None = None,
+        gate: Callable[[], None] | None = None,
     ) -> None:
-        """`check` sees each body (action, status, bytes) before it leaves; it raises to stop it."""
+        """`check` sees each body (action, status, bytes) before it leaves; it raises to stop it. `gate` raises `Fault`
+        while no question may be answered."""
         self._registry = registry
         self._authenticator = authenticator
         self._settings = settings
@@ -124,6 +126,7 @@ class Calls:
         self._clock = clock
         self._count = count
         self._check = check
+        self._gate = gate
 
     def handler(self, action: str, work: Work, query: str | None = None) -> Handler:
         """The aiohttp handler of a call whose own part is `work`; `query` names the one query parameter it takes."""
@@ -143,6 +146,8 @@ class Calls:
 
         async def outcome(call: Call, request: web.Request) -> Outcome:
             try:
+                if self._gate is not None:
+                    self._gate()
                 _no_query(request)
                 body = _ready_body(request)
                 return answer(call, checked_json(request, await _late_body(request) if body is None else body, schema))

@@ -13,6 +13,7 @@ from typing import Final
 import orjson
 from aiohttp import web
 
+from audit.witness.cosigning import Standing
 from contracts.encoding import Json
 from contracts.errors import ERRORS, Fault
 from contracts.registry import Snapshot
@@ -33,8 +34,12 @@ WARNINGS: Mapping[str, Text] = {
         "注册库已过更新期限，请尽快发布新版本。", "The registry is past fresh_until: publish a new version soon."
     ),
     "rollback_undetectable": Text(
-        "未配置 head_dir，审计日志回退将无法察觉。",
-        "No head_dir is configured: a rollback of the audit log would go unnoticed.",
+        "未配置 head_dir 或见证者，审计日志回退将无法察觉。",
+        "Neither head_dir nor a witness is configured: a rollback of the audit log would go unnoticed.",
+    ),
+    "witness_late": Text(
+        "审计日志超过 15 分钟未获见证，请检查到见证服务的连接。",
+        "No witness has cosigned the audit log for 15 minutes: look at the connection to it.",
     ),
     "erasure_held_up": ERRORS["erasure_held_up"].title,
     "feeds_incomplete": Text("部分数据流不完整，见 streams。", "Some feeds are not complete, see streams."),
@@ -85,9 +90,13 @@ class Health:
             "audit_log": OK if self.parts.log.alive else "audit_unavailable",
             "store": store_check,
         }
+        standing = self._standing()
+        if standing is not None:
+            checks["witness"] = "witness_overdue" if standing.overdue else OK
         found = {
             "registry_degraded": registry is not None and registry.freshness(now) != FRESH,
             "rollback_undetectable": not self.parts.rollback_detectable,
+            "witness_late": standing is not None and standing.late,
             "erasure_held_up": bool(held_up),
             "feeds_incomplete": any(state.state != COMPLETE for _, state in streams),
         }
@@ -105,6 +114,7 @@ class Health:
             ("oncegate_check", "1: this check passed", ("check",), _passed(condition.checks)),
             ("oncegate_audit_size", "Durable access records", (), [((), float(self.parts.log.size))]),
             ("oncegate_audit_published", "Published ones", (), [((), float(self.parts.log.published.size))]),
+            *self._witness_gauges(),
             ("oncegate_stream_state", "1: the stream is in this state", (*stream, "state"), [(s, 1.0) for s in states]),
             ("oncegate_stream_as_of", "Complete up to (Unix s; 0: not yet)", stream, times),
             (
@@ -113,6 +123,19 @@ class Health:
                 stream,
                 [((one.organisation, one.adapter, one.evidence_type), 1.0) for one in sorted(condition.held_up)],
             ),
+        ]
+
+    def _standing(self) -> Standing | None:
+        return None if self.parts.cosigning is None else self.parts.cosigning.standing()
+
+    def _witness_gauges(self) -> list[Gauge]:
+        standing = self._standing()
+        if standing is None:
+            return []
+        return [
+            ("oncegate_audit_cosigned", "Access records under a cosigned head", (), [((), float(standing.size))]),
+            ("oncegate_audit_cosigned_age_seconds", "Since the last cosignature", (), [((), standing.age_s)]),
+            ("oncegate_audit_witness_troubles", "Witnesses that fail", (), [((), float(len(standing.troubles)))]),
         ]
 
     def _registry(self) -> tuple[Snapshot | None, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.log import AuditLog
+from audit.witness.cosigning import Cosigning
 from contracts.registry import Snapshot
 from gateway.store.reader import Reader
 from gateway.tokens.authenticate import Authenticator
@@ -30,7 +31,8 @@ class ServeParts:
     `registry` gives the snapshot in force or raises `Fault`. `open_store` opens the node's store in the calling
     thread; it raises `UserError` while ingest has not made one. `current_store` says which file that is (None: there is
     only one), so that a process goes over to another one. `clock` gives Unix ms. `rollback_detectable`: the
-    highest head of the log is also kept elsewhere (`head_dir`). `check_answers`: validate each answer against its
+    highest head of the log is also known elsewhere (`head_dir`, a witness). `cosigning`: None without witnesses.
+    `check_answers`: validate each answer against its
     schema before it leaves (tests always do; docs/decisions/0007-serving.md).
     """
 
@@ -44,5 +46,6 @@ class ServeParts:
     listen: Listen
     clock: Clock
     rollback_detectable: bool
+    cosigning: Cosigning | None = None
     check_answers: bool = False
     current_store: Callable[[], Path] | None = None

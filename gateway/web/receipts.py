@@ -3,11 +3,13 @@
 1. `{log}` is the origin of this process's audit log, percent-encoded; `{index}` as in the answer's receipt.
 2. Only the app that the record is about may have it. To all others, and for all other logs and indexes, the answer is
    `entry_unknown`: nobody learns how many records there are, or whose.
-3. A record that is durable but not yet under a published checkpoint has no proof yet, and says so.
+3. A record that is durable but not yet under a published checkpoint has no proof yet, and says so. Where a witness
+   has cosigned a head that covers it, the proof leads to that head.
 """
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -15,6 +17,7 @@ from aiohttp import web
 
 from audit.checkpoints import open_note
 from audit.log import AuditLog
+from audit.notes import NoteKey
 from audit.reader import LogReader
 from audit.receipts import Level, Proof
 from contracts.errors import Fault
@@ -30,17 +33,18 @@ class Receipts:
 
     log: AuditLog
     reader: LogReader
+    witnesses: Sequence[NoteKey] = ()
 
     async def receipt(self, call: Call, request: web.Request) -> Outcome:
         """The record, its proof and its trust level; raises `Fault` `entry_unknown`."""
         index = self._index(request)
-        leaf, proof = await asyncio.to_thread(self._find, index, call.caller.app.id)
+        leaf, proof, trust = await asyncio.to_thread(self._find, index, call.caller.app.id)
         form = {
             "log": self.log.origin,
             "index": index,
             "record": leaf.decode(),
             "proof": None if proof is None else proof.decode(),
-            "trust": (Level.DURABLE if proof is None else Level.PUBLISHED).text,
+            "trust": trust.text,
         }
         return Outcome(access_facts(call, Asked(), GRANTED, None), orjson.dumps(form)[1:-1])
 
@@ -50,12 +54,13 @@ class Receipts:
             raise Fault("entry_unknown")
         return int(text)
 
-    def _find(self, index: int, app: str) -> tuple[bytes, bytes | None]:
+    def _find(self, index: int, app: str) -> tuple[bytes, bytes | None, Level]:
         leaf = self.log.entry(index)
         if orjson.loads(leaf)["app"] != app:
             raise Fault("entry_unknown")
-        note = self.reader.note()
-        size = open_note(note, self.reader.key)[0].size
-        if index >= size:
-            return leaf, None
-        return leaf, Proof(index, tuple(self.reader.inclusion_proof(index, size)), note).encode()
+        note = self.reader.note_covering(index)
+        head, cosigned = open_note(note, self.reader.key, self.witnesses)
+        if index >= head.size:
+            return leaf, None, Level.DURABLE
+        proof = Proof(index, tuple(self.reader.inclusion_proof(index, head.size)), note).encode()
+        return leaf, proof, Level.WITNESSED if cosigned else Level.PUBLISHED

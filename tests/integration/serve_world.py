@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from audit.disk import Disk
 from audit.log import AuditLog, Limits, LogSettings
+from audit.witness.cosigning import Cosigning
 from contracts import catalogue
 from contracts.algorithms import SigningKey
 from contracts.evidence_types import EvidenceType
@@ -161,6 +162,7 @@ class City:
     deaths: list[BaseException] = field(default_factory=list)
     now: Callable[[], int] = lambda: int(time.time() * 1000)
     served: threading.Thread = field(default_factory=threading.Thread)
+    cosigning: Cosigning | None = None  # not started here
 
     def client(self) -> TokenClient:
         """The window's approval system: bound by its certificate."""
@@ -237,7 +239,8 @@ def parts_of(city: City, port: int, check_answers: bool = True) -> ServeParts:
         issuer=Issuer(settings, NODE_KEY, memory, authenticator, lambda: next(ids)),
         listen=Listen("127.0.0.1", port, ServerTls(city.server.certificate, city.server.private_key)),
         clock=lambda: int(city.now()),
-        rollback_detectable=False,
+        rollback_detectable=city.cosigning is not None,
+        cosigning=city.cosigning,
         check_answers=check_answers,
     )
 

@@ -39,6 +39,7 @@ from tests.integration.doctor_world import (
     wait_until,
     write_entries,
 )
+from tests.integration.witness_world import COSIGNER
 
 DAY_MS = 86_400_000
 Findings = dict[str, list[tuple[str, str, str]]]
@@ -97,7 +98,8 @@ def test_a_healthy_node_has_only_warnings_that_are_explained(healthy: Findings) 
 
 
 def test_every_check_says_something(healthy: Findings) -> None:
-    assert set(healthy) == {check.name for check in CHECKS} - {"rights"}  # an embedded log has none
+    # An embedded log has no rights, and no witness is configured.
+    assert set(healthy) == {check.name for check in CHECKS} - {"rights", "witnesses"}
 
 
 def test_nothing_is_changed(city: Layout, tmp_path: Path) -> None:
@@ -515,6 +517,18 @@ BROKEN: list[Case] = [
         "a rollback of the audit log would go unnoticed",
         "Set head_dir",
         {"disk"},
+    ),
+    Case(
+        "a witness that is away",
+        edit(
+            'head_dir = "../heads"\n',
+            'head_dir = "../heads"\n[[serve.witnesses]]\nurl = "http://127.0.0.1:1"\n'
+            f'vkey = "{COSIGNER.public.vkey}"\n',
+        ),
+        "witnesses",
+        "warning",
+        "gives no answer that verifies",
+        "Look at the network",
     ),
     Case("a port that is taken", port_taken, "serve", "failed", "Another program has the port", "another port"),
     Case("a serve that does not listen", slot_locked, "serve", "failed", "nothing answers", "see its log"),
