@@ -26,12 +26,20 @@ class Programs:
     directory: Path
 
     def tlogcheck(self, what: str, vkey: str, *arguments: str | Path) -> Said:
-        return self._run("tlogcheck", [what, "-vkey", vkey, *map(str, arguments)])
+        return self.run("tlogcheck", [what, "-vkey", vkey, *map(str, arguments)])
 
     def notesign(self, given: bytes, *arguments: str) -> Said:
-        return self._run("notesign", arguments, given)
+        return self.run("notesign", arguments, given)
 
-    def _run(self, program: str, arguments: Sequence[str], given: bytes = b"") -> Said:
+    def shell(self, commands: str, directory: Path, **variables: str) -> list[str]:
+        """The lines that `commands` print in `directory`, none of which may fail."""
+        env = {**os.environ, **variables, "PATH": f"{self.directory}{os.pathsep}{os.environ['PATH']}"}
+        shell = ["sh", "-eu", "-c", commands]
+        done = subprocess.run(shell, cwd=directory, env=env, capture_output=True, text=True, check=False, timeout=120)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.splitlines()
+
+    def run(self, program: str, arguments: Sequence[str], given: bytes = b"") -> Said:
         command = [str(self.directory / program), *arguments]
         done = subprocess.run(command, input=given, capture_output=True, check=False, timeout=120)
         return Said(done.returncode, done.stdout, done.stderr.decode())

@@ -5,6 +5,7 @@
 
 import asyncio
 import random
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,11 +23,19 @@ from audit.start import Limits
 from audit.tiles import split_entries
 from contracts.errors import Fault
 from gateway.web.tiles import Tiles
-from tests.integration.audit_support import ORIGIN, SIGNER, SIGNING, FailingDisk, append_all, entry, open_log
+from tests.integration.audit_support import (
+    ORIGIN,
+    SIGNER,
+    SIGNING,
+    FailingDisk,
+    append_all,
+    entry,
+    fill,
+    open_log,
+    wait_until,
+)
 from tests.integration.go_programs import Programs, Said, build
-from tests.integration.serve_world import ORIGIN as CITY_ORIGIN
-from tests.integration.serve_world import SLOT, City, build_city, running
-from tests.integration.test_serve import ask, closing, question, receipt_of, wait_until_published
+from tests.integration.serve_world import SLOT
 from tests.integration.tiles_server import prefix, serving
 
 SIZE, EARLIER = 200_000, 123_457
@@ -193,6 +202,31 @@ def test_a_rewritten_log_is_found_by_who_kept_a_head(go: Programs, log: Log, tmp
     refused(go.tlogcheck("log", VKEY, "-head", tmp_path / "kept", log.url), "rewritten")
 
 
+def test_a_log_that_grows_meanwhile(go: Programs, tmp_path: Path) -> None:
+    """Whatever head was published, its tiles are there, or the full ones in place of its partial ones."""
+    directory, kept = tmp_path / "log", tmp_path / "kept"
+    fill(directory, 200)
+    head, stop = directory / "checkpoint", threading.Event()
+    writer = threading.Thread(target=append_until, args=(stop, directory))
+    with serving(Tiles(SLOT, directory, is_auditor=lambda _: True)) as port:
+        writer.start()
+        try:
+            for _ in range(8):
+                kept.write_bytes(head.read_bytes())
+                wait_until(lambda: head.read_bytes() != kept.read_bytes())
+                accepted(go.tlogcheck("log", VKEY, "-head", kept, prefix(port, SLOT)))
+        finally:
+            stop.set()
+            writer.join(60)
+
+
+def append_until(stop: threading.Event, directory: Path) -> None:
+    log = open_log(directory, disk=FailingDisk())
+    while not stop.is_set():
+        asyncio.run(append_all(log, log.size, 37))
+    log.close()
+
+
 # --- proofs, both ways -------------------------------------------------------------------------------------------
 
 
@@ -342,27 +376,12 @@ def both_refuse(go: Programs, directory: Path, proof: Proof) -> None:
     assert checkpoints.open_note(proof.note, SIGNER.public)[1] == 0
 
 
-# --- a gateway that serves ---------------------------------------------------------------------------------------
+# --- the programs themselves -------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    with running(build_city(tmp_path_factory.mktemp("city"))) as one:
-        yield one
-
-
-def test_the_log_and_a_receipt_of_a_serving_gateway(go: Programs, city: City, tmp_path: Path) -> None:
-    with closing(city.client()) as window:
-        receipt = ask(window, question())[1]["receipt"]
-        wait_until_published(city, receipt["index"])
-        _, found = receipt_of(window, receipt)
-    record, proof = tmp_path / "record.json", tmp_path / "receipt.tlog-proof"
-    record.write_text(found["record"], "utf-8")
-    proof.write_text(found["proof"], "utf-8")
-    vkey = city.log.verifier.vkey
-    assert vkey.startswith(f"{CITY_ORIGIN}+")
-    assert accepted(go.tlogcheck("receipt", vkey, record, proof)).startswith(f"OK: entry {receipt['index']} of ")
-    url, trusted = f"{city.base_url}/audit/logs/{SLOT}", ("-ca", city.server.certificate)
-    assert accepted(go.tlogcheck("log", vkey, *trusted, "-entries", city.log_dir, url)).startswith("OK: ")
-    refused(go.tlogcheck("log", vkey, *trusted, url), "403 Forbidden")
-    refused(go.tlogcheck("log", vkey, url), "certificate")
+@pytest.mark.parametrize(
+    "call",
+    [[], ["other"], ["log", "x"], ["log", "-vkey", "x", "y"], ["log", "-vkey", VKEY], ["receipt", "-vkey", VKEY, "x"]],
+)
+def test_a_wrong_call_is_no_verdict(go: Programs, call: list[str]) -> None:
+    assert go.run("tlogcheck", call).code == 2

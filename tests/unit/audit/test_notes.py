@@ -135,6 +135,19 @@ def test_unknown_signatures_are_ignored_and_known_bad_ones_refuse() -> None:
         checkpoints.open_note(bad, LOG.public, [WITNESS])
 
 
+@pytest.mark.parametrize(("seconds", "counts"), [(0, True), (2**63 - 1, True), (2**63, False), (2**64 - 1, False)])
+def test_the_time_of_a_cosignature_is_below_two_to_the_63rd(seconds: int, counts: bool) -> None:
+    note = notes.parse(cosign(checkpoints.sign(HEAD, LOG), seconds))
+    assert WITNESS.verifies(note.text, note.signatures[-1].value) is counts
+
+
+def test_the_example_of_the_standard() -> None:
+    key = notes.parse_vkey("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k")
+    signature = "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM="
+    note = f"This is an example message.\n\n\u2014 example.com/foo {signature}\n".encode()
+    assert notes.verified_keys(notes.parse(note), [key]) == [key]
+
+
 def test_a_witness_alone_is_not_the_log() -> None:
     cosigned = cosign(checkpoints.sign(HEAD, OTHER), 5)
     with pytest.raises(Fault, match="note_signature_invalid"):
