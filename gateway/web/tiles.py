@@ -1,8 +1,7 @@
 """`/audit/logs/{slot}/…`: the audit log for everybody who watches it (https://c2sp.org/tlog-tiles).
 
 1. The checkpoint and the hash tiles are public: they hold digests only.
-2. Entry bundles are for auditors. Who is one is for `is_auditor` to say; by default nobody is (`auditors_only`), since
-   there is no auditor's account here yet. Auditors read them from the log directory or a mirror.
+2. Entry bundles are for auditors. Who is one is for `is_auditor` to say; by default nobody is (`auditors_only`).
 3. Full tiles never change and may be cached for ever; partial ones too, because their width is in the name. Bundles
    only by the auditor's own program, never in between. A checkpoint is asked for anew each time.
 4. Only paths of exactly the one spelling are looked up; nothing else of the directory can be reached. A partial tile

@@ -24,7 +24,7 @@ type options struct {
 	keys    c2sp.Keys
 	entries string
 	head    string
-	ca      string
+	trust   trust
 }
 
 type command struct {
@@ -66,7 +66,9 @@ func parse(name string, arguments []string) (options, []string) {
 	flags.Var(&witnesses, "witness", "a witness's verifier key; may be repeated")
 	flags.StringVar(&given.entries, "entries", "", "folder of the log, where the server gives entries to auditors only")
 	flags.StringVar(&given.head, "head", "", "file with a checkpoint that was kept from earlier")
-	flags.StringVar(&given.ca, "ca", "", "file with the certificates that TLS servers are trusted by")
+	flags.StringVar(&given.trust.ca, "ca", "", "file with the certificates that TLS servers are trusted by")
+	flags.StringVar(&given.trust.certificate, "cert", "", "file with an auditor's own TLS certificate")
+	flags.StringVar(&given.trust.key, "key", "", "file with the private key of -cert")
 	_ = flags.Parse(arguments) // ends the program by itself
 	keys, err := c2sp.NewKeys(*vkey, witnesses)
 	if err != nil {
@@ -91,13 +93,13 @@ func misused(why string) {
 }
 
 func (o options) open(place string) (*log, error) {
-	files, err := newSource(place, o.ca)
+	files, err := newSource(place, o.trust)
 	if err != nil {
 		return nil, err
 	}
 	entries := files
 	if o.entries != "" {
-		if entries, err = newSource(o.entries, o.ca); err != nil {
+		if entries, err = newSource(o.entries, o.trust); err != nil {
 			return nil, err
 		}
 	}

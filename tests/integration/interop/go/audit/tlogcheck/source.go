@@ -27,24 +27,44 @@ const (
 // source is where the files of a log are: a folder, or what a URL prefix leads to. Absent files are fs.ErrNotExist.
 type source func(path string) ([]byte, error)
 
-func newSource(place, ca string) (source, error) {
+// trust is what TLS needs: files with the certificates that servers are trusted by, and with the client's own
+// certificate and private key. Each may be empty.
+type trust struct{ ca, certificate, key string }
+
+func newSource(place string, files trust) (source, error) {
 	if !strings.HasPrefix(place, "http://") && !strings.HasPrefix(place, "https://") {
 		return func(path string) ([]byte, error) {
 			return os.ReadFile(filepath.Join(place, filepath.FromSlash(path)))
 		}, nil
 	}
-	transport := &http.Transport{MaxIdleConnsPerHost: readers}
-	if ca != "" {
-		pem, err := os.ReadFile(ca)
+	config, err := files.config()
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: readers, TLSClientConfig: config}
+	return overHTTP(&http.Client{Transport: transport}, strings.TrimSuffix(place, "/")), nil
+}
+
+func (files trust) config() (*tls.Config, error) {
+	config := &tls.Config{}
+	if files.ca != "" {
+		pem, err := os.ReadFile(files.ca)
 		if err != nil {
 			return nil, err
 		}
-		transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
-		if !transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: no certificates", ca)
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s: no certificates", files.ca)
 		}
 	}
-	return overHTTP(&http.Client{Transport: transport}, strings.TrimSuffix(place, "/")), nil
+	if files.certificate != "" {
+		own, err := tls.LoadX509KeyPair(files.certificate, files.key)
+		if err != nil {
+			return nil, err
+		}
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil }
+	}
+	return config, nil
 }
 
 func overHTTP(client *http.Client, prefix string) source {
