@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit import checkpoints, notes
 from audit.checkpoints import Checkpoint
+from audit.cosignatures import Cosigner
 from audit.merkle import leaf_hash, tree_at
 from audit.reader import LogReader
 from audit.receipts import Level, Proof, Receipt, parse_proof, verify_proof
@@ -42,11 +43,8 @@ SIZE, EARLIER = 200_000, 123_457
 VKEY = SIGNER.public.vkey
 OTHER = notes.NoteSigner.of(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"\7" * 32))
 WITNESS_NAME, WITNESS_SEED = "witness.example/w1", b"\5" * 32
-WITNESS = notes.note_key(
-    WITNESS_NAME,
-    notes.COSIGNATURE,
-    Ed25519PrivateKey.from_private_bytes(WITNESS_SEED).public_key().public_bytes_raw(),
-)
+COSIGNER = Cosigner.of(WITNESS_NAME, Ed25519PrivateKey.from_private_bytes(WITNESS_SEED))
+WITNESS = COSIGNER.public
 TEXT = Checkpoint(ORIGIN, 20852163, bytes(range(32))).text()
 
 
@@ -322,9 +320,10 @@ def cosigned(go: Programs, note: bytes, seconds: int) -> bytes:
     return said.out
 
 
-@pytest.mark.parametrize("seconds", [0, 1, 1_679_315_147, 2**63 - 1])
-def test_a_witness_of_theirs_counts_for_us(go: Programs, seconds: int) -> None:
+@pytest.mark.parametrize("seconds", [1, 1_679_315_147, 2**63 - 1])
+def test_both_cosign_the_same_line_and_it_counts(go: Programs, seconds: int) -> None:
     note = cosigned(go, SIGNER.sign(TEXT), seconds)
+    assert note == SIGNER.sign(TEXT) + COSIGNER.line(TEXT, seconds)
     head = checkpoints.parse_text(TEXT)
     assert checkpoints.open_note(note, SIGNER.public, [WITNESS]) == (head, 1)
     assert checkpoints.open_note(note, SIGNER.public) == (head, 0)
