@@ -38,7 +38,7 @@ demo: setup ## the main job, end to end, on this machine; serves until Ctrl-C
 test: setup-dev lint ## everything
 	$(BIN)/python -m pytest
 
-test-long: setup-dev ## the whole matrix of faults on real Kafka, about 25 minutes
+test-long: setup-dev ## the whole matrix of faults on real Kafka, 11 to 25 minutes
 	$(BIN)/python -m pytest --long tests/e2e/faults tests/integration/test_disk_full_adapter.py \
 	  tests/integration/test_disk_full_node.py tests/integration/test_clock.py
 

@@ -11,7 +11,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Of tests/e2e/faults mostly; here, because pytest knows options of this file only when it starts."""
-    parser.addoption("--long", action="store_true", help="the whole matrix of faults (half an hour)")
+    parser.addoption("--long", action="store_true", help="the whole matrix of faults (11 to 25 minutes)")
     parser.addoption("--fault-seed", type=int, help="the seed of its random choices")
 
 

@@ -51,6 +51,8 @@ from tests.e2e.faults.supervisor import Supervised
 from tests.e2e.kafka.broker import QUICK, Broker
 
 PATIENCE_S = 240.0
+# A broker that was killed may register again once its former session has ended: nine seconds by default.
+PROPERTIES = (*QUICK, "broker.session.timeout.ms=3000", "broker.heartbeat.interval.ms=1000")
 LOOK_S = 0.05
 CHURN_S = 0.25
 CHURN_ROWS = 4
@@ -135,7 +137,7 @@ class City:
 
     def start_brokers(self) -> None:
         """Start those that do not run; returns when they are ready."""
-        self.broker.start(QUICK)
+        self.broker.start(PROPERTIES)
 
     def freeze_broker(self, seconds: float, node: int = 0) -> None:
         """SIGSTOP for so long."""

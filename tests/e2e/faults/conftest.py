@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.faults.city import City
+from tests.e2e.faults.city import PROPERTIES, City
 from tests.e2e.faults.matrix import COLUMNS, Run, line
 from tests.e2e.faults.scenarios import SCENARIOS
 from tests.e2e.kafka.broker import running
@@ -47,7 +47,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     directory = tmp_path_factory.mktemp("city")
     config = request.config
     with (
-        running(directory / "kafka", request.param) as broker,
+        running(directory / "kafka", request.param, properties=PROPERTIES) as broker,
         City(directory / "city", broker, config.stash[SEED]) as city,
     ):
         yield Run(city, config.stash[TABLE], config.stash[NOTES])
