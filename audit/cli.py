@@ -1,5 +1,6 @@
-"""`oncegate-audit`: check a log, read a log, witness logs. Exit code 0 whole, 1 verification failed, 2 a mistake of the
-user; programs that run on (`witness`) end with 0 when they were told to, 70 when their own store failed.
+"""`oncegate-audit`: check a log, read a log, mirror and witness logs. Exit code 0 whole, 1 verification failed or an
+alarm, 2 a mistake of the user, 3 own data damaged; programs that run on (`mirror`, `witness`) end with 0 when they were
+told to, `witness` with 70 when its store failed.
 
 Every command imports its room when it runs, so that `--help` is quick.
 """
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audit.search import commands
 from contracts.edge.output import command_line, emit_json, progress, run, say
 from contracts.encoding import Json
 from contracts.errors import Corrupt, Fault, UserError
@@ -40,6 +42,7 @@ _BAD_HEAD_REMEDY = Text("请给出该日志的检查点文件。", "Give a check
 _NEED_KEY = Text("查看密封内容需要审计员私钥", "Openings need the auditor's private key")
 _NEED_KEY_REMEDY = Text("请用 --auditor-key 给出。", "Give it with --auditor-key.")
 _BAR = Text("验证", "Verifying")
+_COPYING = Text("复制", "Copying")
 _WHOLE = Text("完整:{origin},{size} 条,根 {root}", "Whole: {origin}, {size} entries, root {root}")
 _OWN_KEY = Text(
     "注意:公钥取自该目录本身,请用 --vkey 给出注册库中的公钥。",
@@ -132,6 +135,34 @@ def witness_command(
     except ModuleNotFoundError as error:
         raise UserError(_NO_LIBRARY.fill(name=error.name), "oncegate[audit]", _INSTALL) from None
     raise typer.Exit(run_witness(config))
+
+
+commands.add(app)
+
+
+@app.command("mirror")
+def mirror_command(
+    config: Annotated[Path, typer.Option(help="The mirror's configuration (TOML). 镜像配置文件。")],
+    once: Annotated[
+        bool, typer.Option("--once", help="Copy what is there now, then end (1: alarms). 只复制一次。")
+    ] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="What a running mirror last found (1: alarms, or too old). 显示状态。")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Copy and verify every log that the registry lists, and watch them, until stopped. 镜像全部审计日志并核验。"""
+    from audit.mirror import report
+    from audit.mirror.config import load
+
+    found = load(config)
+    if status:
+        raise typer.Exit(report.show(found.directory, as_json))
+    if once:
+        with progress(_COPYING, None) as advance:
+            report.once(found, advance)
+        raise typer.Exit(report.show(found.directory, as_json))
+    report.run(found)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""The auditor's index over any number of logs: built, searched, counted, sampled, reconciled. Disposable."""

@@ -1,0 +1,100 @@
+"""Hits and counts for people and programs: text, JSON, CSV. Pure.
+
+1. CSV begins with a byte order mark (office programs in China need it) and has CRLF lines (RFC 4180). A cell that a
+   spreadsheet would compute gets an apostrophe.
+2. Times are RFC 3339 in UTC, as everywhere in this program; the histogram's days are Beijing days.
+"""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from audit.search.asked import ZONE
+from audit.search.query import Hit, Stats
+from audit.search.rows import FACETS
+from contracts.encoding import Json
+
+BOM = "\ufeff"
+COLUMNS = ("log", "position", "time", *FACETS, "evidence_types")
+
+_SHOWN = ("organisation", "unit", "app", "service_item", "action", "decision", "reason")
+_COMPUTED = ("=", "+", "-", "@", "\t", "\r")
+
+
+def time_text(milliseconds: int) -> str:
+    """RFC 3339 in UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def hit_line(hit: Hit) -> str:
+    """One hit for a terminal: time, place, facts."""
+    facts = (hit.facets[name] or "-" for name in _SHOWN)
+    return "  ".join((time_text(hit.time), f"{hit.log}#{hit.position}", *facts, ",".join(hit.types) or "-"))
+
+
+def hit_json(hit: Hit, proof: str | None = None) -> dict[str, Json]:
+    """One hit for a program; `proof`: a c2sp.org/tlog-proof@v1 text."""
+    found: dict[str, Json] = {"log": hit.log, "position": hit.position, "time": time_text(hit.time), **hit.facets}
+    found["evidence_types"] = list(hit.types)
+    return found if proof is None else {**found, "proof": proof}
+
+
+def hit_rows(hits: Iterable[Hit]) -> list[Sequence[Json]]:
+    """Hits as rows of COLUMNS."""
+    return [
+        (hit.log, hit.position, time_text(hit.time), *(hit.facets[name] for name in FACETS), " ".join(hit.types))
+        for hit in hits
+    ]
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:
+    """A whole CSV file (rule 1)."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return BOM + file.getvalue()
+
+
+def buckets(stats: Stats, by: str) -> Mapping[str, int]:
+    """The histogram by `hour` or `day`, in Beijing time: start → count; without the empty ones."""
+    form = {"hour": "%Y-%m-%dT%H:00+08:00", "day": "%Y-%m-%d"}[by]
+    found: Counter[str] = Counter()
+    for hour, count in stats.hours.items():
+        found[(_EPOCH + timedelta(hours=hour)).astimezone(ZONE).strftime(form)] += count
+    return found
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def stats_json(stats: Stats, by: str) -> Json:
+    """Facets as lists, most frequent first, so that "not there" can stand as null."""
+    facets = {
+        name: [{"value": value, "count": count} for value, count in counts.items()]
+        for name, counts in stats.facets.items()
+    }
+    return {"total": stats.total, "facets": facets, "by": by, "histogram": dict(buckets(stats, by))}
+
+
+def stats_lines(stats: Stats, by: str, most: int = 10) -> list[str]:
+    """Facets (the `most` frequent values of each) and histogram for a terminal."""
+    lines = []
+    for name, counts in stats.facets.items():
+        lines.append(name)
+        lines += [f"  {count:>9}  {'-' if value is None else value}" for value, count in list(counts.items())[:most]]
+        if len(counts) > most:
+            lines.append(f"  {sum(list(counts.values())[most:]):>9}  … +{len(counts) - most}")
+    histogram = buckets(stats, by)
+    widest = max(histogram.values(), default=1)
+    bars = (f"  {count:>9}  {start}  {'█' * (-(-40 * count // widest))}" for start, count in histogram.items())
+    return [*lines, by, *bars]
+
+
+def _cell(value: Json) -> Json:
+    if value is None:
+        return ""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_COMPUTED) else value

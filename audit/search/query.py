@@ -1,0 +1,176 @@
+"""Questions to an index: pages of hits, facets with counts, a histogram over time, a live proof of a hit.
+
+1. What a hit says comes from the index, which was made from verified entries. A proof is made and checked anew,
+   from the log's directory.
+2. A page costs what it shows, not what the index holds (`filters`, rule 5); facets and histogram read every match.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+import orjson
+
+from audit.checkpoints import open_note
+from audit.merkle import leaf_hash, verify_inclusion
+from audit.notes import parse_vkey
+from audit.reader import LogReader
+from audit.receipts import Proof
+from audit.search import filters as sql
+from audit.search.filters import Cursor, Filters
+from audit.search.rows import FACETS, place_of
+from contracts.errors import Corrupt, UserError
+from contracts.text import Text
+
+HOUR_MS = 3_600_000
+
+_COLUMNS = ", ".join(f"shapes.{name}" for name in FACETS)
+_MOVED = Text("该日志的目录已不在原处", "The directory of that log is not where it was")
+_INDEX_AGAIN = Text("请用新位置再次运行 oncegate-audit index。", "Run oncegate-audit index again with its new place.")
+_NO_LOG = Text("索引中没有该日志", "The index does not have this log")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One access record. `log`: the origin; `facets` by name of FACETS; `time` in Unix ms."""
+
+    log: str
+    position: int
+    time: int
+    facets: Mapping[str, str | None]
+    types: Sequence[str]
+    cursor: Cursor
+
+
+class Entry(NamedTuple):
+    """One entry as the index holds it: tokens, no people."""
+
+    number: int
+    time: int
+    shape: int
+    clerk: bytes | None
+    case: bytes | None
+    holder: bytes | None
+
+
+class Log(NamedTuple):
+    """A log that the index holds."""
+
+    number: int
+    origin: str
+    vkey: str
+    directory: str
+    size: int
+    root: bytes
+    other: int
+    erased: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What matches, counted. `facets`: name → value (None: not there) → count; `evidence_type` counts a record once for
+    each of its types. `hours`: Unix time in hours → count."""
+
+    total: int
+    facets: Mapping[str, Mapping[str | None, int]]
+    hours: Mapping[int, int]
+
+
+class Index:
+    """An index open for reading."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self.db = db
+        self.logs = {row[0]: Log(*row) for row in db.execute("SELECT * FROM logs ORDER BY origin")}
+        self._readers: dict[int, LogReader] = {}
+
+    def log(self, origin: str) -> Log:
+        """The log of this origin; raises `UserError`."""
+        for log in self.logs.values():
+            if log.origin == origin:
+                return log
+        known = ", ".join(log.origin for log in self.logs.values())
+        raise UserError(_NO_LOG, origin, Text(f"现有:{known}。", f"There are: {known}."))
+
+    def page(self, filters: Filters, limit: int, after: Cursor | None = None) -> list[Hit]:
+        """At most `limit` hits, newest first (rule 2)."""
+        floor, matches = (0, 0) if filters.people else self._reach(filters, limit, after)
+        where = sql.entries(filters, after, floor)
+        index = sql.index_for(filters, matches)
+        wanted = ("SELECT id, time, shape FROM entries INDEXED BY", index, "WHERE", where.sql)
+        command = " ".join((*wanted, "ORDER BY time DESC, id DESC LIMIT ?"))
+        found = list(self.db.execute(command, (*where.values, limit)))
+        shapes = self._shapes({shape for _, _, shape in found})
+        return [self._hit(entry, time, shapes[shape]) for entry, time, shape in found]
+
+    def stats(self, filters: Filters) -> Stats:
+        """Everything that matches, counted."""
+        where = sql.entries(filters)
+        index = sql.index_for(filters, sql.FEW + 1)
+        by_shape: Counter[int] = Counter()
+        hours: Counter[int] = Counter()
+        wanted = ("SELECT shape, time / ?, count(*) FROM entries INDEXED BY", index, "WHERE", where.sql)
+        for shape, hour, count in self.db.execute(" ".join((*wanted, "GROUP BY 1, 2")), (HOUR_MS, *where.values)):
+            by_shape[shape] += count
+            hours[hour] += count
+        return Stats(by_shape.total(), self._facets(by_shape), dict(sorted(hours.items())))
+
+    def proof(self, hit: Hit) -> Proof:
+        """A fresh proof of a hit, checked (rule 1); raises `UserError` when the log is not there, `Corrupt`."""
+        reader = self.reader(self.log(hit.log))
+        found = reader.proof(hit.position)
+        if found is None:
+            raise Corrupt(f"{hit.log}: the head does not reach entry {hit.position} any more")
+        head = open_note(found.note, reader.key)[0]
+        leaf = leaf_hash(reader.entry(hit.position, head.size))
+        if not verify_inclusion(found.index, head.size, leaf, found.hashes, head.root):
+            raise Corrupt(f"{hit.log}: entry {hit.position} is not the one in the signed tree")
+        return found
+
+    def reader(self, log: Log) -> LogReader:
+        """The log as it lies where it was indexed last; raises `UserError` when it is not there."""
+        reader = self._readers.get(log.number)
+        if reader is None:
+            if not (Path(log.directory) / "checkpoint").is_file():
+                raise UserError(_MOVED, log.directory, _INDEX_AGAIN)
+            reader = self._readers[log.number] = LogReader(Path(log.directory), parse_vkey(log.vkey))
+        return reader
+
+    def entries(self, filters: Filters) -> Iterator[Entry]:
+        """Every entry that matches, log by log, in order of position: for reconciliation, samples and rules."""
+        where = sql.entries(filters)
+        wanted = ("SELECT id, time, shape, clerk, case_number, holder FROM entries WHERE", where.sql, "ORDER BY id")
+        return (Entry(*row) for row in self.db.execute(" ".join(wanted), where.values))
+
+    def shapes(self) -> dict[int, tuple[Mapping[str, str | None], Sequence[str]]]:
+        """Every shape: its facets and evidence types."""
+        return self._shapes(None)
+
+    def _reach(self, filters: Filters, limit: int, after: Cursor | None) -> tuple[int, int]:
+        where = sql.days(filters, after)
+        wanted = ("SELECT day, sum(n) FROM counts WHERE", where.sql, "GROUP BY day ORDER BY day DESC")
+        return sql.floor_of(self.db.execute(" ".join(wanted), where.values), limit)
+
+    def _shapes(self, numbers: set[int] | None) -> dict[int, tuple[Mapping[str, str | None], Sequence[str]]]:
+        some = "" if numbers is None else "WHERE id IN (SELECT value FROM json_each(?))"
+        values = () if numbers is None else (orjson.dumps(sorted(numbers)).decode(),)
+        found = self.db.execute(" ".join(("SELECT id,", _COLUMNS, ", types FROM shapes", some)), values)
+        return {row[0]: (dict(zip(FACETS, row[1:-1], strict=True)), orjson.loads(row[-1])) for row in found}
+
+    def _hit(self, entry: int, time: int, shape: tuple[Mapping[str, str | None], Sequence[str]]) -> Hit:
+        log, position = place_of(entry)
+        return Hit(self.logs[log].origin, position, time, *shape, Cursor(time, entry))
+
+    def _facets(self, by_shape: Mapping[int, int]) -> Mapping[str, Mapping[str | None, int]]:
+        facets: dict[str, Counter[str | None]] = {name: Counter() for name in (*FACETS, "evidence_type")}
+        shapes = self._shapes(set(by_shape))
+        for shape, count in by_shape.items():
+            values, types = shapes[shape]
+            for name, value in values.items():
+                facets[name][value] += count
+            for name in types:
+                facets["evidence_type"][name] += count
+        return {name: dict(counter.most_common()) for name, counter in facets.items()}

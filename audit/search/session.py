@@ -1,0 +1,91 @@
+"""One question of an auditor: the index, the keys, the filters, and the record of it before the answer is shown.
+
+1. People in the question need the keys that the index was made with; without them it is refused, not answered "none".
+2. `-` as the value of clerk, case or holder is read from standard input, so that it stands in no history of commands.
+3. Where the index names a log of searches, the question is recorded there first (`own_log`).
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.search import own_log
+from audit.search.asked import PEOPLE, Asked, filters_of, parse, recorded
+from audit.search.database import known_checks, meta, open_index, require
+from audit.search.filters import Filters
+from audit.search.query import Index
+from audit.search.tokens import TokenKeys, checks, key_id, token_keys
+from contracts.edge.keys import load_hpke_private
+from contracts.edge.sqlite_errors import as_system_errors
+from contracts.encoding import Json
+from contracts.errors import UserError
+from contracts.text import Text
+
+OWN_LOG, OWN_LOG_CONFIG = "own log", "own log configuration"
+
+_TWO_KEYS = Text(
+    "--key 最多两次:审计员,然后第二位审计员", "--key at most twice: the auditor's, then a second auditor's"
+)
+_SAME_KEY = Text("两把私钥相同", "Both keys are the same one")
+_TWO_PEOPLE = Text("查持证主体须由两位审计员各自提供私钥。", "Holder searches take the keys of two auditors.")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An index that is asked. `keys` None: no private key was given."""
+
+    index: Index
+    keys: TokenKeys | None
+    auditors: tuple[str, ...]
+    asked: Asked
+    filters: Filters
+
+    def record(self, command: str, count: int) -> None:
+        """Rule 3; raises what `own_log.keep` raises, and then nothing may be shown."""
+        found = meta(self.index.db)
+        if OWN_LOG in found:
+            logs = [(log.origin, log.size) for log in self.index.logs.values()]
+            facts: dict[str, Json] = recorded(self.asked, self.filters)
+            question = own_log.Question(command, self.auditors, facts, count, logs)
+            own_log.keep(Path(str(found[OWN_LOG_CONFIG])), str(found[OWN_LOG]), question)
+
+    def need(self, *kinds: str) -> TokenKeys:
+        """The keys, of all these kinds; raises `UserError` (rule 1)."""
+        ours = {} if self.keys is None else checks(self.keys)
+        require(known_checks(self.index.db), ours, dict.fromkeys(kinds))
+        if self.keys is None:
+            raise ValueError("no kind asked for")
+        return self.keys
+
+
+@contextmanager
+def session(path: Path, words: Sequence[str], key_paths: Sequence[Path]) -> Iterator[Session]:
+    """The question in `words` to the index at `path`; raises `UserError`, OSError."""
+    asked = parse([_from_stdin(word) for word in words])
+    with closing(open_index(path)) as db, as_system_errors(path):
+        keys, auditors = load_keys(meta(db)["salt"], key_paths)
+        require(known_checks(db), {} if keys is None else checks(keys), asked.people)
+        index = Index(db)
+        log = None if asked.log is None else index.log(asked.log).number
+        yield Session(index, keys, auditors, asked, filters_of(asked, keys, log))
+
+
+def load_keys(salt: object, paths: Sequence[Path]) -> tuple[TokenKeys | None, tuple[str, ...]]:
+    """The token keys from one or two private keys, and the ids of these; raises `UserError`."""
+    if len(paths) > 2 or not isinstance(salt, bytes):
+        raise UserError(_TWO_KEYS)
+    private = [load_hpke_private(path) for path in paths]
+    if not private:
+        return None, ()
+    try:
+        keys = token_keys(salt, *private)
+    except ValueError:
+        raise UserError(_SAME_KEY, str(paths[1]), _TWO_PEOPLE) from None
+    return keys, tuple(key_id(key) for key in private)
+
+
+def _from_stdin(word: str) -> str:
+    name, _, value = word.partition("=")
+    return f"{name}={sys.stdin.readline().strip()}" if name in PEOPLE and value == "-" else word
