@@ -64,7 +64,7 @@ _NONE = Text("没有符合条件的记录", "Nothing matches")
 _TOTAL = Text("共 {total} 条", "{total} records")
 _BAD_CURSOR = Text("--after 的值无效", "Not a value for --after")
 _COPY_CURSOR = Text("请使用上一页给出的值。", "Give the one that the page before ended with.")
-_ONE_FORM = Text("--json 与 --csv 只能选一个", "Choose one of --json and --csv")
+ONE_FORM = Text("--json 与 --csv 只能选一个", "Choose one of --json and --csv")
 _PROOF_FORM = Text("--proof 需要 --json 或文本输出", "--proof needs --json or text output")
 
 
@@ -124,7 +124,7 @@ def search_command(
     if after and cursor is None:
         raise UserError(_BAD_CURSOR, after, _COPY_CURSOR)
     if as_csv and (as_json or proof):
-        raise UserError(_ONE_FORM if as_json else _PROOF_FORM)
+        raise UserError(ONE_FORM if as_json else _PROOF_FORM)
     with session(index, words or [], keys or []) as asked:
         hits = asked.index.page(asked.filters, limit + 1, cursor)
         shown, more = hits[:limit], len(hits) > limit

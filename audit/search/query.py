@@ -21,7 +21,7 @@ from audit.reader import LogReader
 from audit.receipts import Proof
 from audit.search import filters as sql
 from audit.search.filters import Cursor, Filters
-from audit.search.rows import FACETS, place_of
+from audit.search.rows import FACETS, Entry, place_of
 from contracts.errors import Corrupt, UserError
 from contracts.text import Text
 
@@ -43,17 +43,6 @@ class Hit:
     facets: Mapping[str, str | None]
     types: Sequence[str]
     cursor: Cursor
-
-
-class Entry(NamedTuple):
-    """One entry as the index holds it: tokens, no people."""
-
-    number: int
-    time: int
-    shape: int
-    clerk: bytes | None
-    case: bytes | None
-    holder: bytes | None
 
 
 class Log(NamedTuple):
@@ -144,6 +133,11 @@ class Index:
         where = sql.entries(filters)
         wanted = ("SELECT id, time, shape, clerk, case_number, holder FROM entries WHERE", where.sql, "ORDER BY id")
         return (Entry(*row) for row in self.db.execute(" ".join(wanted), where.values))
+
+    def hits(self, entries: Sequence[Entry]) -> list[Hit]:
+        """What the index says of these entries."""
+        shapes = self._shapes({entry.shape for entry in entries})
+        return [self._hit(entry.number, entry.time, shapes[entry.shape]) for entry in entries]
 
     def shapes(self) -> dict[int, tuple[Mapping[str, str | None], Sequence[str]]]:
         """Every shape: its facets and evidence types."""

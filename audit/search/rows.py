@@ -40,6 +40,17 @@ class Access:
     commit: str
 
 
+class Entry(NamedTuple):
+    """One entry as the index holds it: tokens, no people."""
+
+    number: int
+    time: int
+    shape: int
+    clerk: bytes | None
+    case: bytes | None
+    holder: bytes | None
+
+
 def access_of(leaf: bytes) -> Access | None:
     """The access record in a leaf; None when it is none (rule 1)."""
     try:

@@ -1,0 +1,111 @@
+"""`oncegate-audit reconcile`: accesses against a list of cases."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from audit.search.commands import ONE_FORM, AsCsv, AsJson, IndexFile, Keys, Words
+from contracts.edge.output import emit_json, say
+from contracts.encoding import Json
+from contracts.errors import UserError
+from contracts.text import Text
+
+if TYPE_CHECKING:
+    from audit.search.query import Hit, Index
+    from audit.search.reconcile import Finding, Reconciled
+
+_SUMMARY = Text(
+    "已比对 {compared} 条访问,{skipped} 条无办件或已销毁而未比对",
+    "{compared} accesses compared; {skipped} without a case, or erased, not compared",
+)
+_COUNT = Text("{what}:{count}", "{what}: {count}")
+_LINE = Text("{what}  {case}  {hit}", "{what}  {case}  {hit}")
+_ENCODING = Text("办件清单须为 UTF-8 或 GB18030 编码", "The case list must be in UTF-8 or GB18030")
+
+
+def reconcile_command(
+    index: IndexFile,
+    cases: Annotated[Path, typer.Argument(metavar="CASES.csv", help="The list of cases. 办件清单。")],
+    words: Words = None,
+    keys: Keys = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Accesses without a case, cases without an access, accesses after closing or about another holder. 办件比对。
+
+    CASES.csv has a header: case, and if known opened, closed, holder_scheme, holder_id. Holders need two keys.
+    """
+    from audit.search.reconcile import cases_of, read_rows, reconcile
+    from audit.search.session import session
+
+    if as_json and as_csv:
+        raise UserError(ONE_FORM)
+    rows = read_rows(_text(cases), cases.name)
+    with session(index, words or [], keys or []) as asked:
+        token_keys = asked.need("case", *(["holder"] if any(row.holder_id for row in rows) else []))
+        found = reconcile(cases_of(rows, token_keys, cases.name), asked.index.entries(asked.filters))
+        hits = _hits(asked.index, found)
+        asked.record("reconcile", len(found.findings))
+    if as_json:
+        emit_json(_json(found, hits))
+    elif as_csv:
+        _print_csv(found, hits)
+    else:
+        _print(found, hits)
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise UserError(_ENCODING, path.name)
+
+
+def _hits(index: "Index", found: "Reconciled") -> "list[Hit | None]":
+    entries = [finding.entry for finding in found.findings]
+    known = iter(index.hits([entry for entry in entries if entry is not None]))
+    return [None if entry is None else next(known) for entry in entries]
+
+
+def _json(found: "Reconciled", hits: "list[Hit | None]") -> Json:
+    from audit.search.output import hit_json
+    from audit.search.reconcile import KINDS
+
+    def one(finding: "Finding", hit: "Hit | None") -> Json:
+        access = None if hit is None else hit_json(hit)
+        return {"kind": finding.kind, "what": KINDS[finding.kind].as_json(), "case": finding.case, "access": access}
+
+    return {
+        "compared": found.compared,
+        "not_compared": found.not_compared,
+        "counts": dict(found.counts()),
+        "findings": [one(*pair) for pair in zip(found.findings, hits, strict=True)],
+    }
+
+
+def _print_csv(found: "Reconciled", hits: "list[Hit | None]") -> None:
+    from audit.search.output import COLUMNS, csv_text, hit_rows
+
+    nothing = ("",) * len(COLUMNS)
+    rows = [
+        (finding.kind, finding.case, *(nothing if hit is None else hit_rows([hit])[0]))
+        for finding, hit in zip(found.findings, hits, strict=True)
+    ]
+    sys.stdout.write(csv_text(("kind", "case", *COLUMNS), rows))
+
+
+def _print(found: "Reconciled", hits: "list[Hit | None]") -> None:
+    from audit.search.output import hit_line
+    from audit.search.reconcile import KINDS
+
+    for finding, hit in zip(found.findings, hits, strict=True):
+        line = "-" if hit is None else hit_line(hit)
+        say(_LINE.fill(what=KINDS[finding.kind], case=finding.case or "-", hit=line))
+    for kind, count in found.counts().items():
+        say(_COUNT.fill(what=KINDS[kind], count=count))
+    say(_SUMMARY.fill(compared=found.compared, skipped=found.not_compared))

@@ -1,0 +1,71 @@
+"""Cases against accesses, as a table."""
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from audit.search.asked import milliseconds
+from audit.search.reconcile import cases_of, read_rows, reconcile
+from audit.search.rows import Entry
+from audit.search.tokens import case_token, holder_token, token_keys
+from contracts.errors import UserError
+
+KEYS = token_keys(b"s" * 32, *(X25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2)))
+LIST = """case,opened,closed,holder_scheme,holder_id,note
+K1,2026-11-01,2026-11-03,cn.uscc,9A,"two
+lines"
+K1,,,cn.uscc,9B,
+K2,,,,,
+K3,,2026-11-03T12:00,,,
+"""
+CASES = cases_of(read_rows(LIST, "cases.csv"), KEYS, "cases.csv")
+
+
+def _access(case: str | None, when: str, holder: str | None = None) -> Entry:
+    token = None if holder is None else holder_token(KEYS, "cn.uscc", holder)
+    return Entry(1, milliseconds(when), 1, None, None if case is None else case_token(KEYS, case), token)
+
+
+@pytest.mark.parametrize(
+    ("case", "when", "holder", "kinds"),
+    [
+        ("K1", "2026-11-02", "9a", []),
+        ("K1", "2026-11-02", "9B", []),
+        ("K1", "2026-11-02", "9C", ["wrong_holder"]),
+        ("K1", "2026-11-02", None, []),
+        ("K1", "2026-11-03T23:59", "9A", []),
+        ("K1", "2026-11-04", "9C", ["closed_case", "wrong_holder"]),
+        ("K1", "2026-10-31T23:59", "9A", ["not_yet_open"]),
+        ("K2", "2020-01-01", "9C", []),
+        ("K3", "2026-11-03T12:00", None, ["closed_case"]),
+        ("K3", "2026-11-03T11:59", None, []),
+        ("K9", "2026-11-02", "9A", ["no_case"]),
+        (None, "2026-11-02", None, []),
+    ],
+)
+def test_one_access(case: str | None, when: str, holder: str | None, kinds: list[str]) -> None:
+    found = reconcile(CASES, [_access(case, when, holder)])
+    assert [finding.kind for finding in found.findings if finding.entry is not None] == kinds
+    assert (found.compared, found.not_compared) == ((0, 1) if case is None else (1, 0))
+    unused = {finding.case for finding in found.findings if finding.kind == "no_access"}
+    assert unused == {"K1", "K2", "K3"} - {case}
+
+
+def test_an_unknown_case_is_not_named() -> None:
+    (found, *_) = reconcile(CASES, [_access("K9", "2026-11-02")]).findings
+    assert found.case is None
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("number\n1\n", "cases.csv"),
+        ("case\n\n", "cases.csv"),
+        ('case\n"1', "cases.csv"),
+        ("case,closed\nK1,soon\n", "cases.csv:2"),
+        ("case,holder_scheme,holder_id\nK1,,\nK2,cn.ric,\n", "cases.csv:3"),
+    ],
+)
+def test_mistakes_in_the_list(text: str, where: str) -> None:
+    with pytest.raises(UserError) as caught:
+        cases_of(read_rows(text, "cases.csv"), KEYS, "cases.csv")
+    assert caught.value.where == where
