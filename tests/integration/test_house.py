@@ -29,6 +29,8 @@ PURE = (
     "audit/search/rows.py",
     "audit/search/filters.py",
     "audit/search/asked.py",
+    "audit/search/reconcile.py",
+    "audit/search/sample.py",
     "audit/cosignatures.py",
     "audit/witness/protocol.py",
     "gateway/access/*.py",
