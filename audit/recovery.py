@@ -62,7 +62,7 @@ def is_new(directory: Path) -> bool:
 
 def recover(reader: LogReader, published: Checkpoint) -> Recovered:
     """Everything durable, from the published head on (rules 2 to 4)."""
-    tree, edge = _published(reader, published)
+    tree, edge = at_head(reader, published)
     segments, found, tail = _read_segments(reader.directory)
     batches = []
     for frame in _above(found, segments, published.size):
@@ -83,7 +83,8 @@ def check_head(known: Checkpoint, reader: LogReader, published: Checkpoint, reco
         raise Corrupt(f"the log of {known.size} entries is not the one that was published")
 
 
-def _published(reader: LogReader, published: Checkpoint) -> tuple[Tree, Edge]:
+def at_head(reader: LogReader, published: Checkpoint) -> tuple[Tree, Edge]:
+    """Tree and edge of a head whose files are here (rule 2); raises `Corrupt`."""
     size = published.size
     tree = tree_at(size, reader.nodes(size))
     if tree.root() != published.root:

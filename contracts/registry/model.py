@@ -155,12 +155,14 @@ class Node(_Registered):
 
 @dataclass(frozen=True, slots=True)
 class Auditor:
-    """Who can read openings: the HPKE public key that day keys are wrapped to."""
+    """Who can read openings: the HPKE public key that day keys are wrapped to. `certificates`: PEM texts of the TLS
+    client certificates with which the auditor's own program fetches entries and sealed openings."""
 
     id: str
     names: Text
     alg: str
     public: str
+    certificates: tuple[str, ...] = ()
 
     @property
     def wrap_key(self) -> WrapKey:

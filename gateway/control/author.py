@@ -218,7 +218,8 @@ def _node(section: Section) -> Node:
 
 def _auditor(section: Section) -> Auditor:
     public = hpke_public(section.path("public_key"))
-    return Auditor(section.text("id"), _names(section), public.alg, public.public)
+    certificates = tuple(_certificate(section, path) for path in section.paths("certificates", ()))
+    return Auditor(section.text("id"), _names(section), public.alg, public.public, certificates)
 
 
 def _audit_slot(section: Section) -> AuditSlot:

@@ -15,11 +15,13 @@ from contracts.errors import Fault
 from contracts.schemas import Compiled
 from gateway.access.usage import UsageBook
 from gateway.web import asyncapi, catalogue, docs, openapi, schemas
+from gateway.web.auditors import SlotAuditor
 from gateway.web.calls import Calls
 from gateway.web.evidence import Evidence
 from gateway.web.health import Health
 from gateway.web.lookups import BUNDLE, LOOKUP, Lookups
 from gateway.web.metrics import CONTENT_TYPE, Metrics
+from gateway.web.openings import Openings
 from gateway.web.parts import ServeParts
 from gateway.web.problems import HEADERS, Problem, log_internal, problem_of, problem_of_http, problem_response
 from gateway.web.receipts import Receipts
@@ -44,7 +46,9 @@ def build_app(parts: ServeParts) -> web.Application:
     calls = Calls(parts.registry, parts.authenticator, settings, parts.log, parts.clock, metrics.count, check, gate)
     lookups = Lookups(evidence, usage)
     receipts = Receipts(parts.log, reader, () if parts.cosigning is None else parts.cosigning.keys)
-    tiles = Tiles(parts.slot, parts.log_dir)
+    is_auditor = SlotAuditor(parts.registry, parts.slot, parts.clock)
+    tiles = Tiles(parts.slot, parts.log_dir, is_auditor)
+    openings = Openings(parts.slot, reader, is_auditor)
     tokens = TokenEndpoint(parts.issuer, parts.registry, parts.clock, lambda code: metrics.count("token", code, 0.0))
     app = web.Application(middlewares=[problems], client_max_size=schemas.MAX_BODY)
     hot = {
@@ -64,6 +68,7 @@ def build_app(parts: ServeParts) -> web.Application:
             web.get("/readyz", health.readyz),
             web.get("/metrics", _exposition(metrics)),
             *tiles.routes(),
+            *openings.routes(),
             *_documents(settings.base_url),
         ]
     )

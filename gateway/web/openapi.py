@@ -78,6 +78,20 @@ OPERATIONS: Sequence[Operation] = (
         Text("审计日志哈希瓦片(路径含斜杠)", "A hash tile of the audit log; the path has slashes"),
         _ANY_TEXT, authenticated=False, errors=(403, 404), media="application/octet-stream",
     ),
+    Operation(
+        "get", "/audit/logs", "auditLogs", Text("本进程写入的审计日志", "The audit logs that this process writes"),
+        _ANY_OBJECT, authenticated=False,
+    ),
+    Operation(
+        "get", "/audit/logs/{slot}/openings/{path}", "openings",
+        Text("密封内容(仅限该日志的审计员证书)", "Sealed openings, for the certificate of the log's auditor"),
+        _ANY_TEXT, authenticated=False, errors=(403, 404), media="application/octet-stream",
+    ),
+    Operation(
+        "get", "/audit/logs/{slot}/openings/keys/{key}", "dayKey",
+        Text("封装的日密钥(仅限该日志的审计员证书)", "A wrapped day key, for the certificate of the log's auditor"),
+        _ANY_TEXT, authenticated=False, errors=(403, 404), media="application/octet-stream",
+    ),
 )  # fmt: skip
 
 _TOKEN: Mapping[str, Any] = {

@@ -20,6 +20,7 @@ from contracts.errors import Fault
 from contracts.registry import Snapshot
 from gateway.tokens.certificates import Certificates
 from gateway.web.app import build_app
+from gateway.web.auditors import auditor_certificates
 from gateway.web.parts import ServeParts
 from gateway.web.server import GuardedRunner
 
@@ -81,5 +82,6 @@ class _TrustFollower:
         except Fault:
             return  # nobody is authenticated without a registry, whatever TLS trusts
         if registry is not self._trusted:
-            tls.trust(one.der for one in Certificates.of(registry))
+            apps = (one.der for one in Certificates.of(registry))
+            tls.trust([*apps, *(one.der for one in auditor_certificates(registry))])
             self._trusted = registry

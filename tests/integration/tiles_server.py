@@ -2,25 +2,32 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPMessage
+from typing import Protocol
 
 from aiohttp import web
 
 from gateway.web.app import problems
-from gateway.web.tiles import PREFIX, Tiles
+from gateway.web.tiles import PREFIX
 
 HOST = "127.0.0.1"
 
 
+class Room(Protocol):
+    """What has calls."""
+
+    def routes(self) -> tuple[web.RouteDef, ...]: ...
+
+
 @contextmanager
-def serving(tiles: Tiles) -> Iterator[int]:
-    """The port where `tiles` are served, in a thread of its own, until the `with` ends."""
+def serving(*rooms: Room) -> Iterator[int]:
+    """The port where they are served, in a thread of its own, until the `with` ends."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    runner = asyncio.run_coroutine_threadsafe(_start(tiles), loop).result(20)
+    runner = asyncio.run_coroutine_threadsafe(_start(rooms), loop).result(20)
     try:
         yield runner.addresses[0][1]
     finally:
@@ -30,9 +37,10 @@ def serving(tiles: Tiles) -> Iterator[int]:
         loop.close()
 
 
-async def _start(tiles: Tiles) -> web.AppRunner:
+async def _start(rooms: Sequence[Room]) -> web.AppRunner:
     app = web.Application(middlewares=[problems])
-    app.add_routes(tiles.routes())
+    for room in rooms:
+        app.add_routes(room.routes())
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, HOST, 0).start()

@@ -1,0 +1,223 @@
+"""One log's copy on disk: a tlog-tiles directory like the original, which `oncegate-audit verify` accepts.
+
+1. Nothing is written before it is verified. Entries come in chunks of whole bundles; the tree over all entries so far
+   must be consistent with the signed head (by a proof from the source's hash tiles), or be it. So what is on disk is
+   always the beginning of a signed log.
+2. Tiles are not copied but derived from the entries, by the code that the writer runs.
+3. The order on disk: files of a chunk, durable; then `progress` (size, root, and the signed note they stand under);
+   at the end the log's `checkpoint`, last. A process that is killed at any instant goes on from the higher of both.
+4. Sealed openings are copied with their entries, and wrapped day keys before them. What is in them only the auditor's
+   private key can tell, which has no business on this host (`show --openings` checks them).
+5. The copy's head never goes back. A signed head below it, or one that is not a continuation, is refused: the caller
+   keeps it as evidence.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit import merkle
+from audit.checkpoints import Checkpoint, open_note
+from audit.derive import Batch, Edge, Files, advance, grow, opening_path, partials
+from audit.disk import Disk
+from audit.merkle import EMPTY_ROOT, Tree
+from audit.mirror.source import LogSource, Strange
+from audit.notes import NoteKey
+from audit.openings import key_id_of, key_path, parse_key
+from audit.reader import LogReader
+from audit.recovery import at_head
+from audit.tiles import WIDTH
+from contracts.errors import Corrupt, Fault
+
+CHUNK = 64  # bundles verified and written at once
+
+FORKED, ROLLED_BACK, INCONSISTENT, ALTERED = "log_forked", "log_rolled_back", "log_inconsistent", "entries_altered"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A signed head that this copy does not follow. `reason`: one of the four above; `note`, `held`: the proof."""
+
+    reason: str
+    detail: str
+    note: bytes
+    held: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is verified here. `note`: the signed head that it stands under, b"" before the first."""
+
+    size: int
+    root: bytes
+    note: bytes
+
+
+class Copy:
+    """The copy of one log. Not for several threads."""
+
+    def __init__(self, directory: Path, key: NoteKey, disk: Disk | None = None, chunk: int = CHUNK) -> None:
+        """Raises `Corrupt` when what is here does not verify, OSError."""
+        self._disk = disk or Disk()
+        self._directory = directory
+        self._key = key
+        self._chunk = chunk
+        self._disk.sync_directories(self._disk.make_directories([directory]))
+        if not (directory / "vkey").exists():
+            self._disk.replace(directory / "vkey", key.vkey.encode() + b"\n")
+        self.published = self._held("checkpoint") or Held(0, EMPTY_ROOT, b"")
+        self._at = max(self.published, self._held("progress") or self.published, key=lambda one: one.size)
+        reader = LogReader(directory, key)
+        self._tree, self._edge = at_head(reader, Checkpoint(key.name, self._at.size, self._at.root))
+
+    @property
+    def size(self) -> int:
+        """How many entries are verified and durable here."""
+        return self._at.size
+
+    def highest(self) -> Held:
+        """The highest head that was ever verified here, as far as its signature: `progress` may stand under it."""
+        heads = [(open_note(one.note, self._key)[0].size, one) for one in (self.published, self._at) if one.note]
+        return max(heads, key=lambda pair: pair[0])[1] if heads else self.published
+
+    def judge(self, note: bytes) -> Refusal | None:
+        """Whether a signed head can be followed, as far as its size tells (rule 5); raises `Fault` of `open_note`."""
+        head, _ = open_note(note, self._key)
+        held = self.highest()
+        if not held.note:
+            return None
+        known = open_note(held.note, self._key)[0]
+        if head.size < known.size:
+            return Refusal(ROLLED_BACK, f"{head.size} entries after {known.size}", note, held.note)
+        if head.size == known.size and head.root != known.root:
+            return Refusal(FORKED, f"two trees of {head.size} entries", note, held.note)
+        return None
+
+    def follow(
+        self, note: bytes, source: LogSource, advanced: Callable[[int], None] = lambda _: None
+    ) -> Refusal | None:
+        """Copy up to the signed head `note`, or say why not. `advanced(n)`: n more entries are done.
+
+        Raises `Strange`, `NotAdmitted`, `Unavailable` of the source; OSError.
+        """
+        refusal = self.judge(note)
+        if refusal is not None:
+            return refusal
+        head, _ = open_note(note, self._key)
+        nodes = source.nodes(head.size)
+        while self._at.size < head.size:
+            before = self._at.size
+            tree, batches = self._read(source, head.size)
+            if not _leads_to(tree, head, nodes):
+                return self._unfit(note, head, nodes)
+            edge, full = advance(self._edge, batches)
+            self._disk.replace_all({self._directory / path: data for path, data in (full | partials(edge)).items()})
+            self._clear(full)
+            self._keep(Held(tree.size, tree.root(), note), tree, edge)
+            advanced(self._at.size - before)
+        if self._at.root != head.root:
+            return Refusal(FORKED, f"two trees of {head.size} entries", note, self.highest().note)
+        self._publish(note, head)
+        return None
+
+    def _read(self, source: LogSource, size: int) -> tuple[Tree, list[Batch]]:
+        """The next chunk, and the tree after it: from where we are to a bundle's end, or to the head."""
+        tree, batches = self._tree, list[Batch]()
+        end = min(size, (tree.size // WIDTH + self._chunk) * WIDTH)
+        while tree.size < end:
+            number, known = divmod(tree.size, WIDTH)
+            width = min(WIDTH, end - number * WIDTH)
+            entries, rows = source.entries(number, width)[known:], source.rows(number, width)[known:]
+            for row in rows:
+                self._need_key(row, source)
+            tree, batch = grow(tree, entries, rows, b"")
+            batches.append(batch)
+        return tree, batches
+
+    def _need_key(self, row: bytes, source: LogSource) -> None:
+        """Rule 4."""
+        key_id = key_id_of(row)
+        if key_id is None or (self._directory / key_path(key_id)).exists():
+            return
+        data = source.key(key_id)
+        try:
+            stored = parse_key(data)
+        except Fault as fault:
+            raise Strange(f"{key_path(key_id)}: {fault.detail}") from None
+        if (stored.key_id, stored.origin) != (key_id, self._key.name):
+            raise Strange(f"{key_path(key_id)}: of another log or key")
+        self._disk.replace(self._directory / key_path(key_id), data)
+
+    def _unfit(self, note: bytes, head: Checkpoint, nodes: merkle.Nodes) -> Refusal:
+        """Entries do not lead to the signed head: is it the head, or what the source gives as its entries?"""
+        detail = f"entries from {self._at.size} on do not lead to the signed head of {head.size}"
+        if _leads_to(self._tree, head, nodes):
+            return Refusal(ALTERED, detail, note, self.highest().note)
+        detail = f"the signed head of {head.size} entries does not extend the {self._at.size} that are verified here"
+        return Refusal(INCONSISTENT, detail, note, self.highest().note)
+
+    def _keep(self, held: Held, tree: Tree, edge: Edge) -> None:
+        self._disk.replace(self._directory / "progress", _encoded(held))
+        self._at, self._tree, self._edge = held, tree, edge
+
+    def _publish(self, note: bytes, head: Checkpoint) -> None:
+        """The signed head becomes the copy's own; also when only cosignatures came to it."""
+        if note != self.published.note:
+            self._disk.replace(self._directory / "checkpoint", note)
+            self.published = self._at = Held(head.size, head.root, note)
+            self._clear_openings(head.size)
+
+    def _clear(self, full: Files) -> None:
+        """Partial files whose full one exists."""
+        for path in full:
+            self._remove_partials(path, keep="")
+
+    def _clear_openings(self, size: int) -> None:
+        """Of the open bundle only the newest rows stay: fewer copies are easier to erase."""
+        self._remove_partials(opening_path(size // WIDTH), keep=str(size % WIDTH))
+
+    def _remove_partials(self, path: str, keep: str) -> None:
+        directory = self._directory / f"{path}.p"
+        if not directory.is_dir():
+            return
+        for file in directory.iterdir():
+            if file.name != keep:
+                self._disk.remove(file)
+        if not keep:
+            directory.rmdir()
+
+    def _held(self, name: str) -> Held | None:
+        try:
+            data = (self._directory / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            return _decoded(data, self._key) if name == "progress" else _of_note(data, self._key)
+        except (Fault, ValueError):
+            raise Corrupt(f"{self._directory / name} does not verify under the log's key") from None
+
+
+def _leads_to(tree: Tree, head: Checkpoint, nodes: merkle.Nodes) -> bool:
+    """Whether the signed head extends `tree`, or is it."""
+    if tree.size == head.size:
+        return tree.root() == head.root
+    if tree.size == 0:
+        return True  # every tree extends the empty one
+    proof = merkle.consistency_proof(tree.size, head.size, nodes)
+    return merkle.verify_consistency(tree.size, head.size, proof, tree.root(), head.root)
+
+
+def _of_note(note: bytes, key: NoteKey) -> Held:
+    head, _ = open_note(note, key)
+    return Held(head.size, head.root, note)
+
+
+def _encoded(held: Held) -> bytes:
+    return b"%d %s\n" % (held.size, held.root.hex().encode()) + held.note
+
+
+def _decoded(data: bytes, key: NoteKey) -> Held:
+    line, _, note = data.partition(b"\n")
+    size, root = line.split(b" ")
+    open_note(note, key)
+    return Held(int(size), bytes.fromhex(root.decode("ascii")), note)

@@ -1,0 +1,93 @@
+"""One log under the mirror's eyes: looks at its head, copies what is new, remembers what was wrong.
+
+1. A look never raises for what a gateway does: it becomes `facts`. It raises for what is wrong here: the disk, or a
+   copy that does not verify any more (`Corrupt`); then the mirror ends.
+2. What a log's own key signed and the copy refuses is kept as evidence: the signed head and the one held then, at
+   most `MAX_EVIDENCE` of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import quote
+
+from audit.checkpoints import open_note
+from audit.disk import Disk
+from audit.fetch import Client
+from audit.mirror.copy import Copy, Refusal
+from audit.mirror.judge import Facts, Log
+from audit.mirror.source import LogSource, NotAdmitted, Strange
+from audit.notes import NoteKey, parse_vkey
+from contracts.errors import Fault, Unavailable
+
+MAX_EVIDENCE = 64
+
+Trouble = tuple[str, str]  # code and detail; two empty texts: none
+_WELL: Trouble = ("", "")
+
+
+@dataclass(slots=True)
+class Follower:
+    """Belongs to one thread; `facts` is replaced whole and may be read by any."""
+
+    directory: Path
+    key: NoteKey
+    copy: Copy
+    clock: Callable[[], float]
+    facts: Facts
+
+    @classmethod
+    def of(cls, directory: Path, log: Log, clock: Callable[[], float], since: float) -> "Follower":
+        """`since`: from when on silence counts. Raises `Corrupt`, OSError, and `Fault` for a vkey that is none."""
+        key = parse_vkey(log.vkey)
+        copy = Copy(directory / "logs" / quote(log.slot, safe="").replace(".", "%2E"), key)
+        return cls(directory, key, copy, clock, Facts(log, None, copy.size, copy.size, since, since))
+
+    def look(self, client: Client | None, advanced: Callable[[int], None] = lambda _: None) -> None:
+        """Once: fetch the head from the gateway that serves this log, and follow it (rule 1)."""
+        self.facts = replace(self.facts, url=None if client is None else client.url)
+        if client is None:
+            return
+        source = LogSource(client, self.facts.log.slot)
+        try:
+            note = source.note()
+        except (Unavailable, NotAdmitted):
+            return  # `answered_at` tells how long already
+        self._see(note)
+        code, detail = self._follow(note, source, advanced)
+        even = self.clock() if not code and self.copy.size == self.facts.source_size else self.facts.even_at
+        self.facts = replace(self.facts, trouble=code, detail=detail, size=self.copy.size, even_at=even)
+
+    def _see(self, note: bytes) -> None:
+        """A head that verifies is an answer."""
+        try:
+            size = open_note(note, self.key)[0].size
+        except Fault:
+            return
+        self.facts = replace(self.facts, source_size=size, answered_at=self.clock())
+
+    def _follow(self, note: bytes, source: LogSource, advanced: Callable[[int], None]) -> Trouble:
+        def on_advance(count: int) -> None:
+            self.facts = replace(self.facts, size=self.copy.size, answered_at=self.clock())
+            advanced(count)
+
+        try:
+            refusal = self.copy.follow(note, source, on_advance)
+        except NotAdmitted:
+            return "not_admitted", "the gateway does not give entries to our certificate"
+        except Strange as error:
+            return "answer_strange", str(error)
+        except Fault as fault:
+            return "checkpoint_invalid", fault.code
+        except Unavailable as error:
+            return self.facts.trouble, self.facts.detail or str(error)
+        return _WELL if refusal is None else (refusal.reason, self._evidence(refusal))
+
+    def _evidence(self, refusal: Refusal) -> str:
+        """Rule 2; what to say of it."""
+        head, _ = open_note(refusal.note, self.key)
+        directory = self.directory / "evidence" / quote(self.facts.log.slot, safe="").replace(".", "%2E")
+        path = directory / f"{refusal.reason}-{head.size}-{head.root.hex()[:16]}.checkpoint"
+        if not path.exists() and not (directory.is_dir() and len(list(directory.iterdir())) >= 2 * MAX_EVIDENCE):
+            Disk().replace_all({path: refusal.note, path.with_suffix(".held"): refusal.held})
+        return f"{refusal.detail}; evidence: {path.name}"

@@ -1,0 +1,187 @@
+"""The mirror as a program: rounds until it is stopped, each log in a thread of its own.
+
+1. The registry says which logs there are, the gateways say which they serve; what differs is an alarm (`judge`).
+2. A log that takes long to copy holds up no other one, and no alarm.
+3. Whatever is wrong here (disk, a copy that does not verify) ends the program: a mirror that cannot write is none.
+4. One process: an exclusive lock on the directory.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+import orjson
+
+from audit.disk import Disk, lock
+from audit.fetch import Client, Endpoint
+from audit.lines import alarm, info
+from audit.mirror import status
+from audit.mirror.config import MirrorConfig
+from audit.mirror.follower import Follower
+from audit.mirror.judge import NEVER, Alarm, Log, alarms
+from audit.mirror.listed import Listed
+from audit.threads import guarded
+from contracts.edge import keys
+from contracts.errors import Unavailable, UserError
+from contracts.text import Text
+
+EXIT_ALARM = 1
+
+_MAX_LISTING = 64 * 1024
+_LOCKED = Text("该镜像目录正由另一进程使用", "Another process uses this mirror")
+_LOCKED_REMEDY = Text("一个目录只能有一个镜像进程。", "A directory has exactly one mirror: stop the other one.")
+
+Advance = Callable[[int], None]
+
+
+@dataclass
+class Mirror:
+    """The parts of a running mirror. `clock` gives Unix seconds."""
+
+    config: MirrorConfig
+    listed: Listed
+    clock: Callable[[], float] = time.time
+    stop: threading.Event = field(default_factory=threading.Event)
+    followers: dict[Log, Follower] = field(default_factory=dict)
+    served: dict[str, tuple[Log, ...]] = field(default_factory=dict)
+    failure: BaseException | None = None
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _asking: dict[str, Client] = field(default_factory=dict)
+    _known: frozenset[tuple[str, str]] = frozenset()
+
+    def once(self, advance: Advance) -> tuple[Alarm, ...]:
+        """Look at every log once, one after the other; what is wrong then."""
+        try:
+            self._look_around()
+            for log in self.listed.need():
+                follower = self._follower(log, NEVER)
+                with self._client(log) as client:
+                    follower.look(client, advance)
+            return self._tell()
+        finally:
+            self._close()
+
+    def run(self) -> None:
+        """Until `stop` (rule 2); raises what ended it (rule 3)."""
+        try:
+            while not self.stop.is_set():
+                self._look_around()
+                for log in self.listed.need():
+                    self._follow(log)
+                self._tell()
+                self.stop.wait(self.config.every_s)
+        finally:
+            self.stop.set()
+            for thread in self._threads:
+                thread.join()
+            self._close()
+        if self.failure is not None:
+            raise self.failure
+
+    def _close(self) -> None:
+        for client in self._asking.values():
+            client.close()
+
+    def _look_around(self) -> None:
+        """Rule 1. What a gateway said last stays while it is away."""
+        self.listed.look(int(self.clock() * 1000))
+        for endpoint in self.config.gateways:
+            client = self._asking.setdefault(endpoint.url, Client(endpoint))
+            try:
+                self.served[endpoint.url] = _listing(client)
+            except Unavailable:
+                client.close()
+
+    def _follow(self, log: Log) -> None:
+        if log not in self.followers:
+            self._follower(log, self.clock())
+            thread = guarded(f"mirror-{log.slot}", partial(self._keep_looking, log), self._failed)
+            self._threads.append(thread)
+            thread.start()
+
+    def _follower(self, log: Log, since: float) -> Follower:
+        if log not in self.followers:
+            self.followers[log] = Follower.of(self.config.directory, log, self.clock, since)
+        return self.followers[log]
+
+    def _keep_looking(self, log: Log) -> None:
+        while not self.stop.is_set() and log in self.listed.need():
+            with self._client(log) as client:
+                self.followers[log].look(client, lambda _: self._stopped())
+            self.stop.wait(self.config.every_s)
+        if not self.stop.is_set():
+            del self.followers[log]  # not listed any more; listed again, it begins with what is on disk
+
+    def _stopped(self) -> None:
+        """Ends a long copy between two chunks."""
+        if self.stop.is_set():
+            raise Unavailable("the mirror is being stopped")
+
+    @contextmanager
+    def _client(self, log: Log) -> Iterator[Client | None]:
+        """Of the gateway that says it serves this log; None when none does."""
+        endpoint = self._gateway(log)
+        if endpoint is None:
+            yield None
+            return
+        client = Client(endpoint)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def _gateway(self, log: Log) -> Endpoint | None:
+        found = {url for url, logs in dict(self.served).items() if any(one.slot == log.slot for one in logs)}
+        return next((one for one in self.config.gateways if one.url in found), None)
+
+    def _failed(self, error: BaseException) -> None:
+        self.failure = error
+        self.stop.set()
+
+    def _tell(self) -> tuple[Alarm, ...]:
+        """Status, metrics, and a line for each alarm that is new or over."""
+        now, logs = self.clock(), self.listed.need()
+        facts = [self.followers[log].facts for log in logs if log in self.followers]
+        found = alarms(facts, self.served, logs, self.listed.state(int(now * 1000)), now)
+        status.write(self.config.directory, status.form(facts, found, self.listed.version, now), self.config.metrics)
+        here = {(one.code, one.about): one for one in found}
+        for name in here.keys() - self._known:
+            alarm(name[0], about=name[1], detail=here[name].detail)
+        for code, about in self._known - here.keys():
+            info("alarm_over", code=code, about=about)
+        self._known = frozenset(here)
+        return found
+
+
+def opened(config: MirrorConfig) -> "Mirror":
+    """A mirror over its locked directory (rule 4); raises `UserError`, OSError."""
+    Disk().sync_directories(Disk().make_directories([config.directory]))
+    if lock(config.directory / "lock") is None:
+        raise UserError(_LOCKED, str(config.directory), _LOCKED_REMEDY)
+    root = keys.load_public_key(config.root_key, config.root_alg)
+    return Mirror(config, Listed(config.registry, root, config.directory / "registry-seen.json"))
+
+
+def run_until_stopped(mirror: Mirror) -> None:
+    """`Mirror.run` until SIGTERM or SIGINT."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: mirror.stop.set())
+    info("mirror_started", directory=str(mirror.config.directory), pid=os.getpid())
+    mirror.run()
+
+
+def _listing(client: Client) -> tuple[Log, ...]:
+    """What a gateway says it serves; raises `Unavailable`, also for what cannot be read."""
+    answer = client.get("/audit/logs", _MAX_LISTING)
+    if answer.status != 200:
+        raise Unavailable(f"{client.url}: status {answer.status}")
+    try:
+        logs = orjson.loads(answer.body)["logs"]
+        return tuple(Log(str(one["slot"]), str(one["origin"]), str(one["vkey"])) for one in logs)
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        raise Unavailable(f"{client.url}: /audit/logs cannot be read") from None

@@ -1,0 +1,97 @@
+"""What the auditor's mirror needs beside the tiles: which logs are here, and the sealed openings of this one.
+
+1. `/audit/logs` names the logs that this process writes: public, as the registry is to everybody who may ask. A mirror
+   compares it with its own registry, so that a log that is not listed there shows.
+2. Sealed opening rows and wrapped day keys are for the auditor of the slot only. They are encrypted to that auditor;
+   the door is for those who would collect them for later.
+3. Rows of the open bundle are cut from the newest file, so that a reader of a former head finds them, too.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import orjson
+from aiohttp import web
+
+from audit.openings import key_path
+from audit.reader import LogReader
+from audit.tiles import WIDTH, parse_path, prefixed
+from contracts.errors import Corrupt, Fault
+from gateway.web.problems import HEADERS, Problem, problem_response
+from gateway.web.tiles import PREFIX
+
+_KEY_ID = re.compile(r"[0-9a-f]{16}")
+_TRIES = 3
+_PRIVATE = {**HEADERS, "Content-Type": "application/octet-stream", "Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """One slot's openings."""
+
+    slot: str
+    reader: LogReader
+    is_auditor: Callable[[web.Request], bool]
+
+    def routes(self) -> tuple[web.RouteDef, ...]:
+        """The calls."""
+        return (
+            web.get("/audit/logs", self.logs),
+            web.get(PREFIX + "/openings/keys/{key}", self.key),
+            web.get(PREFIX + "/openings/{path:.+}", self.rows),
+        )
+
+    async def logs(self, _: web.Request) -> web.Response:
+        """Rule 1."""
+        key = self.reader.key
+        form = {"logs": [{"slot": self.slot, "origin": key.name, "vkey": key.vkey}]}
+        return web.Response(body=orjson.dumps(form), content_type="application/json", headers=HEADERS)
+
+    async def rows(self, request: web.Request) -> web.Response:
+        """The sealed rows that belong to an entry bundle, named and built like it."""
+        self._right_slot(request)
+        number, width = _bundle(request.match_info["path"])
+        if not self.is_auditor(request):
+            return problem_response(Problem("auditors_only"))
+        rows = await asyncio.to_thread(self._rows, number, width)
+        return web.Response(body=b"".join(map(prefixed, rows)), headers=_PRIVATE)
+
+    async def key(self, request: web.Request) -> web.Response:
+        """A wrapped day key."""
+        self._right_slot(request)
+        name = request.match_info["key"]
+        if _KEY_ID.fullmatch(name) is None:
+            raise Fault("route_unknown")
+        if not self.is_auditor(request):
+            return problem_response(Problem("auditors_only"))
+        path = self.reader.directory / key_path(bytes.fromhex(name))
+        try:
+            data = await asyncio.to_thread(path.read_bytes)
+        except FileNotFoundError:
+            raise Fault("route_unknown") from None
+        return web.Response(body=data, headers=_PRIVATE)
+
+    def _right_slot(self, request: web.Request) -> None:
+        if request.match_info["slot"] != self.slot:
+            raise Fault("route_unknown")
+
+    def _rows(self, number: int, width: int) -> list[bytes]:
+        for _ in range(_TRIES):  # the file of the open bundle is replaced with each head
+            size = self.reader.checkpoint().size
+            if number * WIDTH + width > size:
+                break
+            try:
+                return self.reader.rows(number, size)[:width]
+            except (Corrupt, FileNotFoundError):
+                continue
+        raise Fault("route_unknown")
+
+
+def _bundle(path: str) -> tuple[int, int]:
+    try:
+        tile = parse_path(f"tile/entries/{path}")
+    except Fault:
+        raise Fault("route_unknown") from None
+    return tile.index, tile.width
