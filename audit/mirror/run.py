@@ -146,7 +146,7 @@ class Mirror:
     def _tell(self) -> tuple[Alarm, ...]:
         """Status, metrics, and a line for each alarm that is new or over."""
         now, logs = self.clock(), self.listed.need()
-        facts = [self.followers[log].facts for log in logs if log in self.followers]
+        facts = [one.facts for one in map(self.followers.get, logs) if one is not None]
         found = alarms(facts, self.served, logs, self.listed.state(int(now * 1000)), now)
         status.write(self.config.directory, status.form(facts, found, self.listed.version, now), self.config.metrics)
         here = {(one.code, one.about): one for one in found}
@@ -161,8 +161,10 @@ class Mirror:
 def opened(config: MirrorConfig) -> "Mirror":
     """A mirror over its locked directory (rule 4); raises `UserError`, OSError."""
     Disk().sync_directories(Disk().make_directories([config.directory]))
-    if lock(config.directory / "lock") is None:
+    if lock(config.directory / "lock") is None:  # held until the process ends
         raise UserError(_LOCKED, str(config.directory), _LOCKED_REMEDY)
+    for private in {one.client[1] for one in config.gateways if one.client is not None}:
+        keys.require_private(private)
     root = keys.load_public_key(config.root_key, config.root_alg)
     return Mirror(config, Listed(config.registry, root, config.directory / "registry-seen.json"))
 
@@ -182,6 +184,11 @@ def _listing(client: Client) -> tuple[Log, ...]:
         raise Unavailable(f"{client.url}: status {answer.status}")
     try:
         logs = orjson.loads(answer.body)["logs"]
-        return tuple(Log(str(one["slot"]), str(one["origin"]), str(one["vkey"])) for one in logs)
+        return tuple(Log(_printable(one["slot"]), _printable(one["origin"]), _printable(one["vkey"])) for one in logs)
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise Unavailable(f"{client.url}: /audit/logs cannot be read") from None
+
+
+def _printable(value: object) -> str:
+    """A gateway's words end on somebody's terminal."""
+    return "".join(char if char.isprintable() else "?" for char in str(value)[:500])

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from audit.notes import ED25519, NoteKey, parse_vkey
 from contracts.edge.config import Section, read_toml
+from contracts.edge.keys import require_private
 from contracts.errors import Fault, UserError
 from contracts.text import Text
 
@@ -63,6 +64,7 @@ def context_of(config: WitnessConfig) -> ssl.SSLContext | None:
     """The TLS side of its socket; raises `UserError`."""
     if config.tls is None:
         return None
+    require_private(config.tls[1])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

@@ -22,7 +22,7 @@ from audit.checkpoints import Checkpoint, open_note
 from audit.cosignatures import Cosignature
 from audit.disk import Disk
 from audit.fetch import Client, Endpoint
-from audit.lines import alarm
+from audit.lines import alarm, info
 from audit.log import AuditLog
 from audit.merkle import tree_at
 from audit.notes import MAX_NOTE, NoteKey
@@ -135,15 +135,22 @@ class Cosigning:
 
     # --- what the threads report -------------------------------------------------------------------------------
 
-    def obtained(self, note: bytes, cosignature: Cosignature) -> None:
-        """A cosignature on our checkpoint `note`: keep it (rule 2); raises OSError."""
+    def obtained(self, note: bytes, cosignature: Cosignature) -> str | None:
+        """A cosignature on our checkpoint `note`: keep it (rule 2); why it does not count, or None. Raises OSError.
+
+        On an unchanged head only a later time shows that the witness spoke now: an old line could be played back.
+        """
         size = open_note(note, self.log.verifier)[0].size
         with self._changing:
+            others = self._others(note)
+            if any(one.key == cosignature.key and one.time >= cosignature.time for one in others):
+                return "the cosignature is not newer than the one before"
             if size >= self._size:
-                self._disk.replace(self._file, cosignatures.merged(note, [*self._others(note), cosignature]))
+                self._disk.replace(self._file, cosignatures.merged(note, [*others, cosignature]))
                 self._size = size
             self._since = self.clock()
             self._alarmed = False
+        return None
 
     def trouble(self, url: str, why: str | None) -> None:
         """How it went with the witness at `url`; None: well. Says so once, and once more when it is late."""
@@ -151,11 +158,15 @@ class Cosigning:
             before = self._troubles.pop(url, None)
             if why is not None:
                 self._troubles[url] = why
-            late, self._alarmed = not self._alarmed and self.standing().late, self._alarmed or self.standing().late
+            standing = self.standing()
+            newly_late = standing.late and not self._alarmed
+            self._alarmed = standing.late
         if why is not None and why != before:
             alarm("witness_trouble", log=self.log.origin, witness=url, reason=why)
-        if late:
-            alarm("no_cosignature", log=self.log.origin, seconds=int(self.standing().age_s))
+        if why is None and before is not None:
+            info("witness_well", log=self.log.origin, witness=url)
+        if newly_late:
+            alarm("no_cosignature", log=self.log.origin, seconds=int(standing.age_s))
 
     def contradicted(self, held: Checkpoint, reason: str, url: str) -> None:
         """Rule 3."""
@@ -219,13 +230,15 @@ class _Asking:
                 found = self._submit(note, head)
             if not isinstance(found, Cosignature):
                 return self._look_closer(found)
-            self.owner.obtained(note, found)
+            why = self.owner.obtained(note, found)
         except Unavailable as error:
             return str(error)
         except OSError as error:
             return f"the cosignature cannot be stored: {type(error).__name__}"
-        self.old, self.submitted = head.size, (head.size, time.monotonic())
-        return None
+        self.old = head.size
+        if why is None:
+            self.submitted = (head.size, time.monotonic())
+        return why
 
     def _submit(self, note: bytes, head: Checkpoint) -> Cosignature | Behind | Declined:
         old = min(self.old, head.size)

@@ -109,7 +109,7 @@ def test_removed_means_out_also_on_an_open_connection(city: City, people: dict[s
 def test_odd_paths_reach_nothing(city: City, people: dict[str, Identity]) -> None:
     list_auditors(city, auditor("auditor", people["auditor"]))
     wait_until(lambda: ask(city, ROWS, people["auditor"]) == 200)
-    for path in ("000.p/200", "001", "keys/../../lock", "keys/zz", "keys/0000000000000000", "../lock", "0", "000.p/256"):
+    for path in ("000.p/200", "001", "keys/../../lock", "keys/zz", "keys/00000000000000aa", "../lock", "000.p/256"):
         assert ask(city, f"/audit/logs/{SLOT}/openings/{path}", people["auditor"]) == 404, path
     assert ask(city, f"/audit/logs/slot-2/{ROWS.rpartition('slot-1/')[2]}", people["auditor"]) == 404
 

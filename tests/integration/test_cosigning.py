@@ -289,6 +289,25 @@ def test_the_lines_of_two_witnesses_stand_on_one_head(tmp_path: Path) -> None:
     log.close()
 
 
+def test_a_line_that_was_played_back_does_not_count(tmp_path: Path) -> None:
+    """The head is the same, and so is the time: nobody knows whether the witness spoke now."""
+    log, time = open_log(tmp_path / "log"), Time()
+    append(log, 1)
+    with witness(tmp_path / "w", [SIGNER.public], now=int(START)) as one:
+        with cosigned(log, tmp_path / "log", [one], time) as cosigning:
+            wait_until(lambda: cosigning.standing().size == 1)
+        time.now += 1000
+        with cosigned(log, tmp_path / "log", [one], time) as cosigning:
+            wait_until(lambda: "not newer" in str(cosigning.standing().troubles))
+            assert cosigning.standing().late
+    with (
+        witness(tmp_path / "w", [SIGNER.public], now=int(START) + 1000) as one,
+        cosigned(log, tmp_path / "log", [one], time) as cosigning,
+    ):
+        wait_until(lambda: not cosigning.standing().late)
+    log.close()
+
+
 def test_nobody_there(tmp_path: Path) -> None:
     with witness(tmp_path / "w", [SIGNER.public]) as one:
         gone = one.url
