@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from audit.search import commands, reconcile_command, sample_command
+from audit.search import analyse_command, commands, reconcile_command, sample_command
 from contracts.edge.output import command_line, emit_json, progress, run, say
 from contracts.encoding import Json
 from contracts.errors import Corrupt, Fault, UserError
@@ -140,6 +140,7 @@ def witness_command(
 commands.add(app)
 app.command("reconcile")(reconcile_command.reconcile_command)
 app.add_typer(sample_command.app)
+app.command("analyse")(analyse_command.analyse_command)
 
 
 @app.command("mirror")

@@ -6,7 +6,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -138,6 +138,10 @@ class Index:
         """What the index says of these entries."""
         shapes = self._shapes({entry.shape for entry in entries})
         return [self._hit(entry.number, entry.time, shapes[entry.shape]) for entry in entries]
+
+    def positions(self, numbers: Iterable[int]) -> list[tuple[str, int]]:
+        """Origin and position of entries by their numbers."""
+        return [(self.logs[log].origin, position) for log, position in map(place_of, numbers)]
 
     def shapes(self) -> dict[int, tuple[Mapping[str, str | None], Sequence[str]]]:
         """Every shape: its facets and evidence types."""

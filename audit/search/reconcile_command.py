@@ -22,7 +22,7 @@ _SUMMARY = Text(
 )
 _COUNT = Text("{what}:{count}", "{what}: {count}")
 _LINE = Text("{what}  {case}  {hit}", "{what}  {case}  {hit}")
-_ENCODING = Text("办件清单须为 UTF-8 或 GB18030 编码", "The case list must be in UTF-8 or GB18030")
+_ENCODING = Text("文件须为 UTF-8 或 GB18030 编码", "The file must be in UTF-8 or GB18030")
 
 
 def reconcile_command(
@@ -42,7 +42,7 @@ def reconcile_command(
 
     if as_json and as_csv:
         raise UserError(ONE_FORM)
-    rows = read_rows(_text(cases), cases.name)
+    rows = read_rows(text_of(cases), cases.name)
     with session(index, words or [], keys or []) as asked:
         token_keys = asked.need("case", *(["holder"] if any(row.holder_id for row in rows) else []))
         found = reconcile(cases_of(rows, token_keys, cases.name), asked.index.entries(asked.filters))
@@ -56,7 +56,8 @@ def reconcile_command(
         _print(found, hits)
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """A CSV file as text; raises `UserError`, OSError."""
     data = path.read_bytes()
     for encoding in ("utf-8-sig", "gb18030"):
         try:

@@ -31,6 +31,7 @@ PURE = (
     "audit/search/asked.py",
     "audit/search/reconcile.py",
     "audit/search/sample.py",
+    "audit/search/rules.py",
     "audit/cosignatures.py",
     "audit/witness/protocol.py",
     "gateway/access/*.py",
