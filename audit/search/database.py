@@ -26,6 +26,8 @@ from contracts.text import Text
 APPLICATION_ID = 0x4F474958  # "OGIX"
 FORMAT = 1
 BUSY_MS = 60_000
+_WRITER_KIB, _READER_KIB = 256 * 1024, 64 * 1024
+_WAL_PAGES = 16 * 1024  # 64 MiB: a page that several batches touch is written back once
 
 _COLUMNS = ", ".join(f"{name} TEXT" for name in FACETS)
 _SCHEMA = f"""
@@ -35,13 +37,13 @@ CREATE TABLE logs (id INTEGER PRIMARY KEY, origin TEXT NOT NULL UNIQUE, vkey TEX
 CREATE TABLE shapes (id INTEGER PRIMARY KEY, {_COLUMNS}, types TEXT NOT NULL);
 CREATE TABLE entries (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, shape INTEGER NOT NULL,
   clerk BLOB, case_number BLOB, holder BLOB);
-CREATE TABLE counts (log INTEGER, shape INTEGER, day INTEGER, n INTEGER NOT NULL, PRIMARY KEY (log, shape, day))
+CREATE TABLE counts (log INTEGER, shape INTEGER, day INTEGER, n INTEGER NOT NULL, PRIMARY KEY (shape, day, log))
   WITHOUT ROWID;
 CREATE INDEX entries_time ON entries (time, id, shape);
-CREATE INDEX entries_shape ON entries (shape, time, id);
-CREATE INDEX entries_clerk ON entries (clerk, time, id, shape) WHERE clerk IS NOT NULL;
-CREATE INDEX entries_case_number ON entries (case_number, time, id, shape) WHERE case_number IS NOT NULL;
-CREATE INDEX entries_holder ON entries (holder, time, id, shape) WHERE holder IS NOT NULL;
+CREATE INDEX entries_shape ON entries (shape, time);
+CREATE INDEX entries_clerk ON entries (clerk, time) WHERE clerk IS NOT NULL;
+CREATE INDEX entries_case_number ON entries (case_number) WHERE case_number IS NOT NULL;
+CREATE INDEX entries_holder ON entries (holder, time) WHERE holder IS NOT NULL;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 """
@@ -89,7 +91,8 @@ def _create_or_open(path: Path) -> apsw.Connection:
         db.set_busy_timeout(BUSY_MS)
         _prepare(db, path)
         db.pragma("synchronous", "NORMAL")
-        db.pragma("cache_size", -65536)
+        db.pragma("cache_size", -_WRITER_KIB)  # tokens are random: their indexes are written everywhere at once
+        db.pragma("wal_autocheckpoint", _WAL_PAGES)
     return db
 
 
@@ -102,7 +105,7 @@ def open_index(path: Path) -> apsw.Connection:
         db.set_busy_timeout(BUSY_MS)
         _check(db, path)
         db.pragma("query_only", value=True)
-        db.pragma("cache_size", -65536)
+        db.pragma("cache_size", -_READER_KIB)
     return db
 
 

@@ -5,8 +5,9 @@
 3. Values never become SQL; names come from the table of facets.
 4. A page is in order of time, newest first, then id; `Cursor` is the last record seen. What comes later than the cursor
    is not on the next page, whatever is indexed meanwhile.
-5. Which days a page needs is known from the counts for each day (`floor_of`), and so is the cheaper way to it: many
-   matches are met soon on a walk along time, few are fetched by shape and sorted. Both stay small at 10^7 records.
+5. A page is looked for among the newest `FEW` entries first: most questions are answered there. Else the counts of each
+   day say which days it needs (`floor_of`), and which way is cheaper: many matches are met soon on a walk along time,
+   few are fetched by shape and sorted. Every way stays small at 10^7 records.
 """
 
 import re

@@ -86,12 +86,10 @@ class Index:
 
     def page(self, filters: Filters, limit: int, after: Cursor | None = None) -> list[Hit]:
         """At most `limit` hits, newest first (rule 2)."""
-        floor, matches = (0, 0) if filters.people else self._reach(filters, limit, after)
-        where = sql.entries(filters, after, floor)
-        index = sql.index_for(filters, matches)
-        wanted = ("SELECT id, time, shape FROM entries INDEXED BY", index, "WHERE", where.sql)
-        command = " ".join((*wanted, "ORDER BY time DESC, id DESC LIMIT ?"))
-        found = list(self.db.execute(command, (*where.values, limit)))
+        found = None if filters.people else self._near(filters, limit, after)
+        if found is None:
+            floor, matches = (0, 0) if filters.people else self._reach(filters, limit, after)
+            found = self._select(filters, limit, after, floor, sql.index_for(filters, matches))
         shapes = self._shapes({shape for _, _, shape in found})
         return [self._hit(entry, time, shapes[shape]) for entry, time, shape in found]
 
@@ -146,6 +144,23 @@ class Index:
     def shapes(self) -> dict[int, tuple[Mapping[str, str | None], Sequence[str]]]:
         """Every shape: its facets and evidence types."""
         return self._shapes(None)
+
+    def _near(self, filters: Filters, limit: int, after: Cursor | None) -> list[tuple[int, int, int]] | None:
+        """The page, if the newest entries alone make one; else None."""
+        newest = filters.until - 1 if after is None else min(filters.until - 1, after.time)
+        wanted = "SELECT time FROM entries INDEXED BY entries_time WHERE time <= ? ORDER BY time DESC LIMIT 1 OFFSET ?"
+        floor = self.db.execute(wanted, (newest, sql.FEW)).get
+        found = self._select(filters, limit, after, floor or 0, "entries_time")
+        return found if len(found) == limit or floor is None or floor <= filters.since else None
+
+    def _select(
+        self, filters: Filters, limit: int, after: Cursor | None, floor: int, index: str
+    ) -> list[tuple[int, int, int]]:
+        """Number, time and shape of the newest matches from `floor` (ms) on, read by `index`."""
+        where = sql.entries(filters, after, floor)
+        wanted = ("SELECT id, time, shape FROM entries INDEXED BY", index, "WHERE", where.sql)
+        command = " ".join((*wanted, "ORDER BY time DESC, id DESC LIMIT ?"))
+        return [(entry, time, shape) for entry, time, shape in self.db.execute(command, (*where.values, limit))]
 
     def _reach(self, filters: Filters, limit: int, after: Cursor | None) -> tuple[int, int]:
         where = sql.days(filters, after)

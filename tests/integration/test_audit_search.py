@@ -18,6 +18,7 @@ from audit.merkle import leaf_hash
 from audit.notes import NoteSigner, parse_vkey
 from audit.reader import LogReader
 from audit.receipts import Receipt, parse_proof, verify_proof
+from audit.search import filters
 from audit.search.database import open_index
 from audit.search.query import Index
 from contracts.edge.output import execute
@@ -51,9 +52,16 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_town(tmp_path_factory.mktemp("town"))
 
 
+@pytest.fixture(params=[filters.FEW, 3], ids=["near", "by counts"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ways to a page: among the newest entries, and, where these are too few, by the counts of each day."""
+    monkeypatch.setattr(filters, "FEW", request.param)
+
+
 # --- what is found -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("_way")
 @pytest.mark.parametrize(
     ("words", "matches"),
     [
@@ -75,6 +83,7 @@ def test_filters_against_a_plain_scan(town: Path, capsys: Out, words: list[str],
     assert [n for _, n in found] == [n for _, n in wanted]
 
 
+@pytest.mark.usefixtures("_way")
 def test_pages_join_without_gap_or_repetition(town: Path, capsys: Out) -> None:
     whole = places(ask(town, capsys, "decision=granted", "--limit", "1000"))
     pages, after = [], ["--limit", "37"]
