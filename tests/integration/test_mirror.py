@@ -3,7 +3,9 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +18,10 @@ from audit.mirror.judge import Log
 from audit.mirror.source import Strange
 from audit.record import record
 from audit.show import Viewer
+from audit.threads import guarded
 from audit.verify import verify
 from contracts.errors import Corrupt, UserError
-from tests.integration.audit_support import AUDITOR, SIGNER, FailingDisk, ForgetfulDisk, fill, open_log
+from tests.integration.audit_support import AUDITOR, SIGNER, FailingDisk, ForgetfulDisk, fill, open_log, wait_until
 from tests.integration.mirror_world import LOG, NOW, SLOT, Gateway, Watched, gateway, registered
 from tests.integration.witness_world import FakeLog
 from tests.unit.audit.test_record import FACTS, SALT
@@ -98,17 +101,16 @@ def _sizes(served: Gateway, directory: Path, disk: Disk) -> int:
 
 
 def test_it_goes_on_after_a_death_at_any_file_call(served: Gateway, tmp_path: Path) -> None:
-    """Every file call fails once, as the last of the process: before it was done, after, and half of it."""
+    """Every file call fails once, as the last of the process: not done, or half of a write, or a rename done."""
     calls = FailingDisk()
     assert _sizes(served, tmp_path / "count", calls) == 300
-    for mode in ("before", "after", "short"):
-        for at in range(len(calls.calls)):
+    for at, call in enumerate(calls.calls):
+        for mode in ("before", "short") if call == "write" else ("after",) if call == "rename" else ("before",):
             directory = tmp_path / f"{mode}-{at}"
             with pytest.raises(OSError, match="injected"):
                 _sizes(served, directory, FailingDisk(at, mode, crash=True))
-            assert _sizes(served, directory, Disk()) == 300
+            assert _sizes(served, directory, FailingDisk()) == 300
             assert whole(directory, 300)
-            shutil.rmtree(directory)
 
 
 def test_it_goes_on_after_a_loss_of_power(served: Gateway, tmp_path: Path) -> None:
@@ -122,7 +124,7 @@ def test_it_goes_on_after_a_loss_of_power(served: Gateway, tmp_path: Path) -> No
         with pytest.raises(OSError, match="injected"):
             _sizes(served, directory, disk)
         disk.lose_power()
-        assert _sizes(served, directory, Disk()) == 300
+        assert _sizes(served, directory, FailingDisk()) == 300
         assert whole(directory, 300)
 
 
@@ -286,6 +288,62 @@ def test_a_registry_that_went_back_or_ran_out(tmp_path: Path, served: Gateway) -
     (tmp_path / "mirror/registry-seen.json").unlink()
     with pytest.raises(UserError, match="no registry"):
         watched.fresh().once(lambda _: None)
+
+
+# --- running on ------------------------------------------------------------------------------------------------------
+
+
+def test_it_runs_until_it_is_stopped(tmp_path: Path, served: Gateway) -> None:
+    watched = Watched(tmp_path, [served.url])
+    with running(watched) as failures:
+        wait_until((watched.copy / "checkpoint").exists)
+        fill(served.directory, 5)
+        wait_until(lambda: status_of(watched)["size"] == 305)
+        assert watched.mirror.followers[LOG].facts.trouble == ""
+    assert failures == []
+    assert whole(watched.copy, 305)
+
+
+def test_a_log_that_is_not_listed_any_more_is_left_alone_and_taken_up_again(tmp_path: Path, served: Gateway) -> None:
+    watched = Watched(tmp_path, [served.url])
+    other = Log("slot-9", "gov.example/oncegate/slot-9", FakeLog("gov.example/oncegate/slot-9").signer.public.vkey)
+    with running(watched) as failures:
+        wait_until(lambda: LOG in watched.mirror.followers)
+        registered(tmp_path / "registry", [other], version=2)
+        wait_until(lambda: set(watched.mirror.followers) == {other})
+        registered(tmp_path / "registry", [other, LOG], version=3)
+        wait_until(lambda: set(watched.mirror.followers) == {other, LOG})
+    assert failures == []
+
+
+def test_a_mirror_that_cannot_write_ends(tmp_path: Path, served: Gateway) -> None:
+    watched = Watched(tmp_path, [served.url])
+    with running(watched) as failures:
+        wait_until((watched.copy / "checkpoint").exists)
+        shutil.rmtree(watched.copy)
+        watched.copy.touch()
+        fill(served.directory, 5)
+        wait_until(lambda: bool(failures))
+    assert [isinstance(error, OSError) for error in failures] == [True]
+
+
+@contextmanager
+def running(watched: Watched) -> Iterator[list[BaseException]]:
+    """Its threads, for the length of a `with`; what it ended with."""
+    failures: list[BaseException] = []
+    thread = guarded("mirror", watched.mirror.run, failures.append)
+    thread.start()
+    try:
+        yield failures
+    finally:
+        watched.mirror.stop.set()
+        thread.join(30)
+
+
+def status_of(watched: Watched) -> dict[str, Any]:
+    [one] = json.loads((watched.root / "mirror/status.json").read_bytes())["logs"]
+    found: dict[str, Any] = one
+    return found
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------

@@ -5,17 +5,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from audit.checkpoints import open_note
 from audit.cosignatures import of_note
+from audit.fetch import Client, Endpoint
+from audit.witness.cosigning import WitnessAddress, held_by
 from audit.witness.protocol import MAX_REQUEST, origin_hash
 from audit.witness.store import MAX_EVIDENCE, WitnessStore
 from contracts.edge.output import execute
-from contracts.errors import Corrupt, UserError
+from contracts.errors import Corrupt, Unavailable, UserError
 from tests.integration.audit_support import FailingDisk
+from tests.integration.token_server import make_identity
 from tests.integration.waiting import until
 from tests.integration.witness_world import COSIGNER, FakeLog, Running, process, witness, write_config
 
@@ -193,6 +197,22 @@ def test_the_process(tmp_path: Path) -> None:
         assert child.wait(60) == 0
 
 
+def test_over_tls(tmp_path: Path) -> None:
+    """As between two hosts: a log finds it by its certificate, and nobody else's."""
+    server, other = make_identity(tmp_path, "server"), make_identity(tmp_path, "other")
+    server.private_key.chmod(0o600)
+    config = write_config(tmp_path, [LOG.signer.public])
+    config.write_text(config.read_text() + 'certificate = "server.crt"\nprivate_key = "server.key"\n')
+    with process(config) as (running, _):
+        address = Endpoint(f"https://127.0.0.1:{running.port}", server.certificate)
+        client = Client(address)
+        assert client.post("/add-checkpoint", LOG.request(0, 6).encode(), 10_000).status == 200
+        client.close()
+        assert held_by(WitnessAddress(address, COSIGNER.public), LOG.signer.public) is not None
+        with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            held_by(WitnessAddress(replace(address, ca=other.certificate), COSIGNER.public), LOG.signer.public)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -200,6 +220,8 @@ def test_the_process(tmp_path: Path) -> None:
         ("port = 0", "prot = 0", "prot is not an option here"),
         ("witness.example/w1", "a+b", "Not a name for a witness"),
         ("witness.pem", "nothing.pem", "key file cannot be read"),
+        ("port = 0", 'certificate = "c.pem"', "go together"),
+        ("logs = [", "logs = [] # [", "needs at least one log"),
     ],
 )
 def test_mistakes(
