@@ -31,6 +31,8 @@ SHUT_IN = {
 FOR_A_PERSON = {
     "oncegate-ingest.service": {EXIT_MISTAKE, EXIT_CORRUPT},
     "oncegate-serve.service": {EXIT_MISTAKE, EXIT_CORRUPT},
+    "oncegate-witness.service": {EXIT_MISTAKE, EXIT_CORRUPT},
+    "oncegate-mirror.service": {EXIT_MISTAKE, EXIT_CORRUPT},
     "oncegate-adapter-watch@.service": {EXIT_MISTAKE, EXIT_BRAKED, EXIT_DAMAGED},
 }
 
@@ -74,7 +76,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
         copy.write_text(unit.read_text("utf-8").replace("/opt/oncegate/bin", str(BIN)), "utf-8")
         (tmp_path / unit.name).write_bytes(copy.read_bytes())
         units.append(str(copy))
-    assert len(units) == len(SERVICES) + 1 == 5
+    assert len(units) == len(SERVICES) + 1 == 7
     checker = shutil.which("systemd-analyze")
     if checker is None:
         return
