@@ -214,13 +214,13 @@ def _follower(db: "Connection", key_paths: list[Path], own_log: Path | None) -> 
 
 def _keep_own_log(db: "Connection", config: Path | None) -> None:
     from audit.search import own_log
-    from audit.search.database import meta
+    from audit.search.database import is_built, meta
     from audit.search.session import OWN_LOG, OWN_LOG_CONFIG
 
     if config is None:
         return
-    found, origin = meta(db), own_log.load(config).origin
-    if "built" in found and found.get(OWN_LOG) != origin:
+    origin = own_log.load(config).origin
+    if is_built(db) and meta(db).get(OWN_LOG) != origin:
         raise UserError(_OWN_LOG_LATE, origin, _NEW_INDEX)
     facts = ((OWN_LOG, origin), (OWN_LOG_CONFIG, str(config.resolve())))
     db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts)

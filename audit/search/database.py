@@ -54,6 +54,7 @@ _LOCKED_REMEDY = Text("请等它结束。", "Wait until it has ended.")
 _NO_INDEX = Text("没有这个索引文件", "There is no such index")
 _BUILD = Text("请用 oncegate-audit index 建立。", "Build one with oncegate-audit index.")
 _OTHER_FORMAT = Text("索引格式与本程序不符", "The index has another format than this program")
+_DAMAGED = Text("索引文件已损坏", "The index is damaged")
 _REBUILD = Text("索引可随时重建:请删除后重新建立。", "An index can be built again at any time: delete it, then build.")
 _NO_TOKENS = Text("该索引没有 {kind} 令牌", "This index has no tokens of the kind {kind}")
 _WITH_KEYS = Text(
@@ -75,7 +76,7 @@ def writing(path: Path) -> Iterator[apsw.Connection]:
     if descriptor is None:
         raise UserError(_LOCKED, str(path), _LOCKED_REMEDY)
     try:
-        with closing(_create_or_open(path)) as db, as_system_errors(path):
+        with closing(_create_or_open(path)) as db, as_system_errors(path), undamaged(path):
             yield db
     finally:
         os.close(descriptor)
@@ -103,7 +104,8 @@ def open_index(path: Path) -> apsw.Connection:
     with as_system_errors(path):
         db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)  # a reader of a WAL writes its index
         db.set_busy_timeout(BUSY_MS)
-        _check(db, path)
+        with undamaged(path):
+            _check(db, path)
         db.pragma("query_only", value=True)
         db.pragma("cache_size", -_READER_KIB)
     return db
@@ -127,17 +129,22 @@ def meta(db: apsw.Connection) -> dict[str, str | bytes]:
     return dict(db.execute("SELECT name, value FROM meta"))
 
 
+def is_built(db: apsw.Connection) -> bool:
+    """Whether anything was indexed: from then on the kinds of tokens and the log of searches stay."""
+    return bool(db.execute("SELECT max(size) FROM logs").get)
+
+
 def keep_checks(db: apsw.Connection, keys: TokenKeys | None) -> None:
     """At the first build: remember the kinds of tokens; later: refuse other keys (rule 3). Within a transaction."""
     known, ours = known_checks(db), {} if keys is None else checks(keys)
-    if "built" in meta(db):
+    if is_built(db):
         require(known, ours, known)
         surplus = sorted(ours.keys() - known.keys())
         if surplus:
             raise UserError(_NO_TOKENS.fill(kind=", ".join(surplus)), "", _WITH_KEYS)
         return
+    db.execute("DELETE FROM meta WHERE name LIKE 'check %'")
     db.executemany("INSERT INTO meta VALUES ('check ' || ?, ?)", list(ours.items()))
-    db.execute("INSERT INTO meta VALUES ('built', 1)")
 
 
 def known_checks(db: apsw.Connection) -> dict[str, str]:
@@ -158,26 +165,29 @@ def require(known: Mapping[str, str], ours: Mapping[str, str], kinds: Mapping[st
 
 
 def _prepare(db: apsw.Connection, path: Path) -> None:
-    with _no_other_file(path):
+    with undamaged(path):
+        if db.execute("SELECT count(*) FROM sqlite_schema").get:
+            _check(db, path)  # before anything is written to a file that may be another program's
         db.pragma("journal_mode", "WAL")
-    with transaction(db):
-        if db.pragma("user_version") == 0 and not db.execute("SELECT count(*) FROM sqlite_schema").get:
-            db.execute(_SCHEMA)
-            db.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(SALT_SIZE),))
-    _check(db, path)
+        with transaction(db):
+            if not db.execute("SELECT count(*) FROM sqlite_schema").get:
+                db.execute(_SCHEMA)
+                db.execute("INSERT INTO meta VALUES ('salt', ?)", (os.urandom(SALT_SIZE),))
 
 
 def _check(db: apsw.Connection, path: Path) -> None:
-    with _no_other_file(path):
-        if db.pragma("application_id") != APPLICATION_ID:
-            raise UserError(_NOT_AN_INDEX, str(path), _BUILD)
-        if db.pragma("user_version") != FORMAT:
-            raise UserError(_OTHER_FORMAT, str(path), _REBUILD)
+    if db.pragma("application_id") != APPLICATION_ID:
+        raise UserError(_NOT_AN_INDEX, str(path), _BUILD)
+    if db.pragma("user_version") != FORMAT:
+        raise UserError(_OTHER_FORMAT, str(path), _REBUILD)
 
 
 @contextmanager
-def _no_other_file(path: Path) -> Iterator[None]:
+def undamaged(path: Path) -> Iterator[None]:
+    """What SQLite says of a damaged file, as a `UserError`: an index can be built again."""
     try:
         yield
-    except (apsw.NotADBError, apsw.CorruptError):
+    except apsw.NotADBError:
         raise UserError(_NOT_AN_INDEX, str(path), _BUILD) from None
+    except apsw.CorruptError:
+        raise UserError(_DAMAGED, str(path), _REBUILD) from None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from audit.search import own_log
 from audit.search.asked import PEOPLE, Asked, filters_of, parse, recorded
-from audit.search.database import known_checks, meta, open_index, require
+from audit.search.database import known_checks, meta, open_index, require, undamaged
 from audit.search.filters import Filters
 from audit.search.query import Index
 from audit.search.tokens import TokenKeys, checks, key_id, token_keys
@@ -64,7 +64,7 @@ class Session:
 def session(path: Path, words: Sequence[str], key_paths: Sequence[Path]) -> Iterator[Session]:
     """The question in `words` to the index at `path`; raises `UserError`, OSError."""
     asked = parse([_from_stdin(word) for word in words])
-    with closing(open_index(path)) as db, as_system_errors(path):
+    with closing(open_index(path)) as db, as_system_errors(path), undamaged(path):
         keys, auditors = load_keys(meta(db)["salt"], key_paths)
         require(known_checks(db), {} if keys is None else checks(keys), asked.people)
         index = Index(db)

@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -303,6 +304,7 @@ def test_tokens_need_openings_and_one_set_of_keys(town: Path, tmp_path: Path, ca
     key_file(tmp_path / "stranger.pem", X25519PrivateKey.generate())
     assert execute(app, ["index", str(town / "a"), "--into", str(tmp_path / "i"), *keys(tmp_path, "stranger")]) == 2
     assert "opening_unreadable" in capsys.readouterr().err
+    assert execute(app, ["index", str(town / "a"), "--into", str(tmp_path / "i"), *keys(town, "one")]) == 0
 
 
 def test_an_erased_opening_is_counted_and_still_found_by_what_is_left(town: Path, tmp_path: Path, capsys: Out) -> None:
@@ -327,8 +329,24 @@ def test_what_is_no_index(tmp_path: Path, capsys: Out) -> None:
     ):
         assert execute(app, words) == 2
         assert "Not an audit index" in capsys.readouterr().err
+    with closing(apsw.Connection(str(tmp_path / "other"))) as db:
+        db.execute("CREATE TABLE others (name)")
+    before = (tmp_path / "other").read_bytes()
+    assert execute(app, ["index", str(tmp_path / "log"), "--into", str(tmp_path / "other")]) == 2
+    assert (tmp_path / "other").read_bytes() == before
+    capsys.readouterr()
     assert execute(app, ["search", str(tmp_path / "nothing")]) == 2
     assert "There is no such index" in capsys.readouterr().err
+
+
+def test_a_damaged_index_says_so(town: Path, tmp_path: Path, capsys: Out) -> None:
+    assert index(tmp_path, str(town / "a")) == 0
+    path = tmp_path / "index"
+    path.write_bytes(path.read_bytes()[:4096] + b"\xff" * (path.stat().st_size - 4096))
+    capsys.readouterr()
+    for words in (["search", str(path)], ["stats", str(path)], ["index", str(town / "a"), "--into", str(path)]):
+        assert execute(app, words) == 2
+        assert "The index is damaged" in capsys.readouterr().err
 
 
 def test_kill_at_random_instants(tmp_path: Path) -> None:
