@@ -95,7 +95,7 @@ def index_command(
     sources = [_source(directory, vkeys or []) for directory in _logs(directories)]
     with writing(into) as db:
         follower = _follower(db, keys or [], own_log)
-        with progress(_BAR, None) as advance:
+        with progress(_BAR, _to_do(db, sources)) as advance:
             done = [_followed(follower, source, advance) for source in sources]
     if as_json:
         emit_json([_followed_json(one) for one in done])
@@ -224,6 +224,14 @@ def _keep_own_log(db: "Connection", config: Path | None) -> None:
         raise UserError(_OWN_LOG_LATE, origin, _NEW_INDEX)
     facts = ((OWN_LOG, origin), (OWN_LOG_CONFIG, str(config.resolve())))
     db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts)
+
+
+def _to_do(db: "Connection", sources: "list[Source]") -> int:
+    """For the bar only: the head is verified later."""
+    known = dict(db.execute("SELECT origin, size FROM logs"))
+    heads = ((source.key.name, (source.directory / "checkpoint").read_bytes().split(b"\n")) for source in sources)
+    sizes = ((origin, int(lines[1]) if len(lines) > 1 and lines[1].isdigit() else 0) for origin, lines in heads)
+    return sum(max(0, size - known.get(origin, 0)) for origin, size in sizes)
 
 
 def _followed(follower: "Follower", source: "Source", advance: "Callable[[int], None]") -> "Followed":
