@@ -43,8 +43,10 @@ _EXCHANGED = Text("密封内容与记录不符", "an opening is not the one that
 
 _INSERT_SHAPE = "".join(("INSERT INTO shapes VALUES (NULL", ",?" * (len(FACETS) + 1), ")"))
 _INDEXED = """
-UPDATE logs SET size = ?, root = ?, other = other + ?, erased = erased + ?, directory = ? WHERE id = ?
+UPDATE logs SET size = ?, root = ?, other = other + ?, erased = erased + ? WHERE id = ?
 """
+_PLACED = "UPDATE logs SET directory = ? WHERE id = ?"
+_FOLLOWED = "SELECT other, erased FROM logs WHERE id = ?"
 _COUNT = "INSERT INTO counts VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
 
 _Row = tuple[int, int, int, bytes | None, bytes | None, bytes | None]
@@ -119,12 +121,13 @@ class Follower:
         hashes = _Hashes(reader, head)
         if hashes.root_at(known.size) != known.root:
             raise Differs(_FORKED)
+        self._db.execute(_PLACED, (str(source.directory.resolve()), known.number))  # proofs are made from there
         opener = None if self._auditor is None else Opener(reader, self._auditor, self._keys)
         at = known.size
         while at < head.size:
             end = min(head.size, (at // WIDTH + BUNDLES) * WIDTH)
             batch = self._batch(hashes, opener, known.number, at, end)
-            self._write(known.number, batch, end, hashes.root_at(end), source)
+            self._write(known.number, batch, end, hashes.root_at(end))
             advance(end - at)
             at = end
         return self._followed(head, known)
@@ -180,17 +183,14 @@ class Follower:
         self._shapes[shape] = number
         return number
 
-    def _write(self, log: int, batch: _Batch, size: int, root: bytes, source: Source) -> None:
+    def _write(self, log: int, batch: _Batch, size: int, root: bytes) -> None:
         with transaction(self._db):
             self._db.executemany("INSERT INTO entries VALUES (?,?,?,?,?,?)", batch.rows)
             self._db.executemany(_COUNT, [(log, shape, day, n) for (shape, day), n in batch.counts.items()])
-            self._db.execute(
-                _INDEXED,
-                (size, root, batch.other, batch.erased, str(source.directory.resolve()), log),
-            )
+            self._db.execute(_INDEXED, (size, root, batch.other, batch.erased, log))
 
     def _followed(self, head: Checkpoint, known: _Known) -> Followed:
-        row = self._db.execute("SELECT other, erased FROM logs WHERE id = ?", (known.number,)).fetchone()
+        row = self._db.execute(_FOLLOWED, (known.number,)).fetchone()
         other, erased = row or (0, 0)
         return Followed(head.origin, head.size, head.root, head.size - known.size, int(other), int(erased))
 
@@ -210,6 +210,8 @@ def _tokens(opener: Opener, position: int, row: bytes, commit: str) -> Tokens | 
         return opener.tokens(position, row, commit)
     except Corrupt:
         raise Differs(_EXCHANGED, str(position)) from None
+    except Fault as fault:  # perhaps the wrong key, perhaps altered: nobody can tell which
+        raise Fault(fault.code, fault.pointer, f"{opener.origin}, entry {position}: {fault.detail}") from None
 
 
 class _Hashes:

@@ -28,6 +28,7 @@ class Opener:
     def __init__(self, reader: LogReader, auditor: X25519PrivateKey, keys: TokenKeys | None) -> None:
         if keys is None:
             raise ValueError("tokens need keys")
+        self.origin = reader.key.name
         self._reader = reader
         self._auditor = auditor
         self._tokens = keys
@@ -47,8 +48,7 @@ class Opener:
             return None
         members, salt = split_opening(unseal(self._day_key(key_id), position, row))
         if commit_digest(salt, canonical(members)) != commit:
-            name = self._reader.key.name
-            raise Corrupt(f"{name}: the opening of entry {position} is not the one that its record committed to")
+            raise Corrupt(f"{self.origin}: the opening of entry {position} is not the one that its record committed to")
         return tokens_of(self._tokens, members)
 
     def _day_key(self, key_id: bytes) -> DayKey:

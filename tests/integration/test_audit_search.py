@@ -289,7 +289,16 @@ def test_an_exchanged_opening_is_refused(town: Path, tmp_path: Path, capsys: Out
     shutil.copytree(town / "a", tmp_path / "log")
     (tmp_path / "log/openings/001").write_bytes((town / "a/openings/000").read_bytes())
     assert index(tmp_path, str(tmp_path / "log"), *keys(town, "one")) == 2
-    assert "opening_unreadable" in capsys.readouterr().err
+    assert "opening_unreadable gov.example/a, entry 256: altered, or of another place" in capsys.readouterr().err
+
+
+def test_a_log_that_moved_is_found_again(tmp_path: Path, capsys: Out) -> None:
+    write(tmp_path / "old", A, [facts(0)])
+    assert index(tmp_path, str(tmp_path / "old")) == 0
+    (tmp_path / "old").rename(tmp_path / "new")
+    ask(tmp_path, capsys, "--proof", code=2)
+    assert index(tmp_path, str(tmp_path / "new")) == 0
+    assert places(ask(tmp_path, capsys, "--proof")) == [(A, 0)]
 
 
 def test_tokens_need_openings_and_one_set_of_keys(town: Path, tmp_path: Path, capsys: Out) -> None:
