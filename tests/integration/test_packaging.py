@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 EXTRAS = {
     "gateway": ("oncegate", "charset_normalizer"),
     "adapter": ("oncegate-adapter", "aiohttp"),
-    "audit": ("oncegate-audit", "apsw"),
+    "audit": ("oncegate-audit", "kafka"),
 }
 
 
