@@ -6,6 +6,7 @@
 4. What is recorded of a question names every filter, with values where these are not personal, else with tokens.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -21,6 +22,8 @@ ZONE = timezone(timedelta(hours=8))
 PEOPLE = ("clerk", "case", "holder")
 WORDS = {"item": "service_item", **{name: name for name in FACETS if name != "service_item"}}
 NAMES = ("from", "to", "log", *WORDS, "type", *PEOPLE)
+
+_SCHEME = re.compile(r"[a-z][a-z0-9_.-]*")  # a holder scheme, or the name of a key field
 
 _NOT_A_FILTER = Text("不是筛选条件", "Not a filter")
 _KNOWN = Text(f"写法:名称=值,可用名称:{'、'.join(NAMES)}。", f"Write NAME=VALUE; there are {', '.join(NAMES)}.")
@@ -107,7 +110,8 @@ def _token(keys: TokenKeys, name: str, value: str) -> bytes:
     if name != "holder":
         return (clerk_token if name == "clerk" else case_token)(keys, value)
     scheme, colon, identifier = value.partition(":")
-    token = holder_token(keys, scheme, identifier) if colon and scheme and identifier else None
+    sound = _SCHEME.fullmatch(scheme) is not None and bool(colon and identifier)  # the other way round finds nobody
+    token = holder_token(keys, scheme, identifier) if sound else None
     if token is None:
         raise UserError(_BAD_HOLDER, "", _HOLDER_FORM)
     return token

@@ -116,6 +116,7 @@ def test_people_by_their_tokens(town: Path, capsys: Out) -> None:
         (["holder=cn.uscc:x"], ("two", "one"), "Not the key that this index was built with"),
         (["clerk=x"], ("one", "one"), "Both keys are the same one"),
         (["holder=x"], ("one", "two"), "Not a holder"),
+        (["holder=440305199912314514:cn.ric"], ("one", "two"), "Not a holder"),
         (["--after", "1"], (), "Not a value for --after"),
         (["log=nowhere"], (), "The index does not have this log"),
         (["colour=red"], (), "Not a filter (colour)"),
