@@ -50,6 +50,8 @@ _CATCH_UP = Text(
     "请先执行 oncegate store build --into {number},或加 --force。",
     "Run `oncegate store build --into {number}` first, or say --force.",
 )
+_ITS_OWN_KEY = Text("存储 {number} 已有自己的密钥", "Store {number} has its key already")
+_NEW_STORE = Text("换密钥需要新存储:请去掉 --into。", "Another key needs another store: leave --into out.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def show(config: Path, as_json: bool) -> None:
 def switch(config: Path, number: int, force: bool, as_json: bool) -> None:
     """Make a store the current one; raises `UserError` if it is behind and not forced."""
     stores = _stores(config)
-    if not force and stores.current() not in (None, number):
+    if not force and stores.marked() not in (None, number):
         with stores.open_current() as first, stores.open(number) as second:
             if behind(first, second, {}):
                 remedy = _CATCH_UP.fill(number=number)
@@ -97,24 +99,32 @@ def remove(config: Path, number: int, as_json: bool) -> None:
 
 
 def build_second(config: Path, into: int | None, take_over: bool, new_key: bool, patience_s: float, json: bool) -> int:
-    """Build a store beside the current one; the exit code."""
+    """Build a store beside the current one; the exit code. Raises `UserError`."""
+    if new_key and into is not None:
+        raise UserError(_ITS_OWN_KEY.fill(number=into), "--new-key", _NEW_STORE)
     configure_logging(logging.WARNING)
     with opened(config) as node, stop_signals() as stop, following(node):
         stores = node.stores()
-        if new_key:
-            stores.add_key()
-        if into is not None:
-            stores.open(into).close()
-        number = stores.new() if into is None else into
+        number = _number(stores, into, new_key)
         with progress(_BUILDING, _records(node)) as advance:
             parts = ingest_parts(node, stores.path(number))
             built = build(Work(stores, parts, number, stop, advance, patience_s), take_over)
-    switched = stores.current() == number
+    switched = stores.marked() == number
     if json:
         emit_json({**_form(built), "current": switched})
     else:
         _tell_built(built, switched)
     return 0 if built.ready else EXIT_NOT_READY
+
+
+def _number(stores: Stores, into: int | None, new_key: bool) -> int:
+    """The store to build: one that is there, or a new one."""
+    if into is not None:
+        stores.open(into).close()
+        return into
+    if new_key:
+        stores.add_key()
+    return stores.new()
 
 
 def _records(node: Node) -> int:
@@ -173,7 +183,7 @@ def _stores(config: Path) -> Stores:
 
 
 def _listed(stores: Stores, number: int) -> Listed:
-    path, current = stores.path(number), stores.current() == number
+    path, current = stores.path(number), stores.marked() == number
     size = sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*"))
     live, states = _contents(stores, number)
     return Listed(number, current, format_of(path), size, stores.is_written(number), live, states)

@@ -5,13 +5,16 @@
 2. A number is never used twice while anything of its store is there; a new store has the highest one plus one.
 3. The store keys stand one after the other in one 0600 file, 32 bytes each. The first is for new stores, each opens the
    stores made with it. The file is read at each opening, so that a key can be replaced while processes run.
-4. Nothing is removed that is current or that somebody writes. Keys that open no store any more go with the last one.
+4. Nothing is removed that is current or that somebody writes. Keys that open no store any more go with the last one;
+   if a store cannot be asked which key it needs, nothing is removed.
 5. Before stores had a directory there was `data/store.sqlite`: number 0, only ever listed and removed.
 """
 
+import fcntl
 import os
 import secrets
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +43,8 @@ _BUILD = Text(
 )
 _UNREADABLE = Text("当前存储的标记无法读取", "The mark of the current store cannot be read")
 _MARK_ANEW = Text("请运行 oncegate store switch 指定一个。", "Name one with `oncegate store switch`.")
+_UNASKED = Text("无法得知该存储需要哪个密钥:{why}", "It cannot be told which key this store needs: {why}")
+_AGAIN = Text("什么都没有删除;请稍后再试。", "Nothing was removed; try again later.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,13 @@ class Stores:
         except (OSError, ValueError):
             raise UserError(_UNREADABLE, str(self._mark), _MARK_ANEW) from None
 
+    def marked(self) -> int | None:
+        """As `current`; None also if the mark cannot be read: for whoever puts another in its place."""
+        try:
+            return self.current()
+        except UserError:
+            return None
+
     def current_path(self) -> Path:
         """The file of the current store; raises `StoreAbsent`, and `UserError` if there is only one of rule 5."""
         number = self.current()
@@ -90,27 +102,26 @@ class Stores:
         try:
             return self.current_path()
         except database.StoreAbsent:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            database.create_if_absent(self.path(FIRST), self.keys())
+            with self._alone():
+                database.create_if_absent(self.path(FIRST), self.keys())
             self.switch(FIRST)
             return self.path(FIRST)
 
     def new(self) -> int:
         """The number of a new, empty store."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        number = max((*self.numbers(), self.current() or 0)) + 1
-        database.create_if_absent(self.path(number), self.keys())
-        return number
+        with self._alone():
+            number = max((*self.numbers(), self.marked() or 0)) + 1
+            database.create_if_absent(self.path(number), self.keys())
+            return number
 
     def switch(self, number: int) -> None:
         """Make store `number` the current one, atomically and durably. Raises `UserError`."""
-        if number == self.current():
+        if number == self.marked():
             return
         with self.open(number):
             pass  # it is of this format, and our keys open it
-        with self.unwritten(number):
-            pass  # nobody is still building it
-        write_atomic(self._mark, b"%d\n" % number)
+        with self.unwritten(number):  # nobody is still building it, nor removes it meanwhile
+            write_atomic(self._mark, b"%d\n" % number)
 
     def open(self, number: int) -> Reader:
         """A reader of store `number`; raises as `Reader`, `UserError` if it is not there."""
@@ -129,10 +140,14 @@ class Stores:
             raise UserError(_NOT_THERE.fill(number=number), str(self.directory), _SEE_LIST)
         if number == self.current():
             raise UserError(_IN_USE.fill(number=number), str(path), _SWITCH_FIRST)
-        with self.unwritten(number):
+        with self._alone(), self.unwritten(number):
+            if number == self.current():  # since we looked
+                raise UserError(_IN_USE.fill(number=number), str(path), _SWITCH_FIRST)
+            needed = self._needed_without(number)
             for suffix in ("-wal", "-shm", ".lock", ""):
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
-        self._forget_keys()
+            if needed != self.keys():
+                write_atomic(self.key_file, needed, 0o600)
 
     def unwritten(self, number: int) -> "_Locked":
         """For a `with`: nobody writes store `number` meanwhile. Raises `UserError` if somebody does."""
@@ -159,15 +174,26 @@ class Stores:
 
     def add_key(self) -> None:
         """A new key for new stores; the others stay as long as stores need them."""
-        write_atomic(self.key_file, secrets.token_bytes(KEY_SIZE) + self.keys(), 0o600)
+        with self._alone():
+            write_atomic(self.key_file, secrets.token_bytes(KEY_SIZE) + self.keys(), 0o600)
 
-    def _forget_keys(self) -> None:
+    def _needed_without(self, number: int) -> bytes:
+        """The keys that there must be once store `number` is gone; raises `UserError` if that cannot be told."""
         first, *others = split_keys(self.keys())
-        if not others:
-            return
-        wrapped = [data for number in self.numbers() if (data := _wrapped(self.path(number))) is not None]
-        needed = [key for key in others if any(_opens(key, data) for data in wrapped)]
-        write_atomic(self.key_file, b"".join((first, *needed)), 0o600)
+        staying = [self.path(one) for one in self.numbers() if one != number]
+        wrapped = [data for path in staying if (data := _wrapped(path)) is not None] if others else []
+        return b"".join((first, *(key for key in others if any(_opens(key, data) for data in wrapped))))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else makes or removes a store or a key meanwhile: a key belongs to a store from its beginning on."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.directory / "keys.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
 
 @dataclass(slots=True)
@@ -183,11 +209,21 @@ class _Locked:
 
 
 def _wrapped(path: Path) -> bytes | None:
-    """The wrapped data key of a store, whatever its format; None if the file is damaged: no key opens that."""
+    """The wrapped data key of a store, whatever its format; None if the file is none or damaged: no key opens that.
+
+    Raises `UserError` for what may pass: its key is still needed then.
+    """
     flags, vfs = apsw.SQLITE_OPEN_READWRITE, scrubbing.VFS
-    with suppress(apsw.Error), closing(apsw.Connection(str(path), flags=flags, vfs=vfs)) as db:
-        data: bytes | None = db.execute("SELECT wrapped FROM keys").get
-        return data
+    try:
+        with (
+            suppress(apsw.NotADBError, apsw.CorruptError),
+            closing(apsw.Connection(str(path), flags=flags, vfs=vfs)) as db,
+        ):
+            if db.table_exists(None, "keys"):
+                data: bytes | None = db.execute("SELECT wrapped FROM keys").get
+                return data
+    except apsw.Error as error:
+        raise UserError(_UNASKED.fill(why=error), str(path), _AGAIN) from None
     return None
 
 

@@ -1,7 +1,10 @@
 """The place of stores: which one is current, which keys open what, what may be removed."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from contracts.edge import keys
@@ -97,3 +100,37 @@ def test_a_mark_that_says_nothing_is_refused(stores: Stores) -> None:
     (stores.directory / "current").write_bytes(b"x")
     with pytest.raises(UserError, match="mark of the current store"):
         stores.open_current()
+
+
+def test_a_mark_that_says_nothing_is_replaced_by_a_switch(stores: Stores) -> None:
+    stores.first()
+    (stores.directory / "current").write_bytes(b"x")
+    with pytest.raises(UserError, match="mark of the current store"):
+        stores.remove(1)  # it may be the current one
+    stores.switch(stores.new())
+    assert (stores.current(), stores.numbers()) == (2, [1, 2])
+
+
+def test_a_key_stays_if_a_store_cannot_say_that_it_needs_it(stores: Stores) -> None:
+    stores.first()
+    stores.add_key()
+    both = stores.keys()
+    number = stores.new()
+    with closing(apsw.Connection(str(stores.path(1)))) as db:
+        db.pragma("locking_mode", "exclusive")
+        db.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UserError, match="which key this store needs"):
+            stores.remove(number)
+    assert (stores.keys(), stores.numbers()) == (both, [1, number])
+    stores.path(1).write_bytes(b"damaged")
+    stores.switch(number)
+    stores.remove(1)
+    assert stores.keys() == both[:KEY_SIZE]
+
+
+def test_keys_that_are_added_at_the_same_time_all_stay(stores: Stores) -> None:
+    first = stores.keys()
+    with ThreadPoolExecutor(8) as pool:
+        for adding in [pool.submit(stores.add_key) for _ in range(8)]:
+            adding.result()
+    assert (len(stores.keys()), stores.keys()[-KEY_SIZE:]) == (9 * KEY_SIZE, first)
