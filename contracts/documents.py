@@ -57,7 +57,8 @@ def doubts(evidence_type: EvidenceType, document: Mapping[str, Json]) -> tuple[D
 
 
 def _values(value: Json) -> tuple[str, ...]:
-    return (value,) if type(value) is str else tuple(value or ())
+    """The texts in a value: a field may also be null, a number, or a list of such."""
+    return tuple(one for one in (value if type(value) is list else (value,)) if type(one) is str)
 
 
 @lru_cache(maxsize=256)

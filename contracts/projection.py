@@ -3,7 +3,8 @@
 1. An answer's `document` has the members that are never withheld, the type's `always` fields, and the fields granted;
    nothing else. Each has the subschema of the type.
 2. `holders` is there and holds those disclosed: all of them, or only the one asked for; none for a question by key.
-3. Required is what the type requires of these members.
+3. Required is what is never withheld. A granted field may be missing all the same: a question may ask for fewer, a
+   proof may not apply, and behind a border a field may have been dropped.
 """
 
 from collections.abc import Collection
@@ -19,7 +20,7 @@ def projection(evidence_type: EvidenceType, granted: Collection[str]) -> dict[st
     shown = {*VISIBLE, *evidence_type.always, *granted}
     properties = {name: subschema for name, subschema in schema["properties"].items() if name in shown}
     properties["holders"] = {**schema["properties"]["holders"], "minItems": 0}
-    required = [name for name in schema["required"] if name in properties]
+    required = [name for name in schema["required"] if name in (*VISIBLE, *evidence_type.always)]
     more = {"$defs": schema["$defs"]} if "$defs" in schema else {}
     return {
         "$schema": schema["$schema"],

@@ -14,8 +14,8 @@ In this order; the first rule that does not hold decides:
 6. A question about a holder uses a scheme of the type; a question by key field, one of the type's key fields.
    The identifier is brought to its normal form and must then be well formed.
 
-Holders are disclosed as `Granted.holders` says: all of them if the item lists `holders`; else only the one that was
-asked for; by key field none.
+Holders are disclosed as `Granted.holders` says, version by version: all of them if the item lists `holders` for it;
+else only the one that was asked for; by key field none.
 
 That item, case and clerk are there is the request schema's rule; what is known of clerk and case is recorded as
 `CLERK_ASSURANCE` and `CASE_CHECK`: claimed, and checked for their form only.
@@ -94,10 +94,9 @@ class Granted(NamedTuple):
     def type(self) -> EvidenceType:
         return self.listing.type
 
-    @property
-    def holders(self) -> str:
-        """Which holders are disclosed."""
-        if HOLDERS in self.listing.fields:
+    def holders(self, allowed: frozenset[str]) -> str:
+        """Which holders of a record are disclosed, of whose version the fields `allowed` may be shown."""
+        if HOLDERS in allowed:
             return ALL_HOLDERS
         return ASKED_HOLDER if isinstance(self.by, ByHolder) else NO_HOLDER
 

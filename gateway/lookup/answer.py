@@ -18,12 +18,15 @@ import orjson
 from audit.record import MAX_RECORDS
 from contracts.errors import Fault
 from contracts.evidence_types import EvidenceType
+from contracts.streams import Stream
 from gateway.access.decide import Granted
 from gateway.lookup.feeds import Feed
 from gateway.lookup.records import Frame, Rendered, frame, render
 from gateway.store.rows import StoredRecord
 
 MAX_FRAMES = 1024
+
+Place = tuple[Stream, str]  # a record: its stream and its id
 
 
 class Answer(NamedTuple):
@@ -89,10 +92,25 @@ def show(granted: Granted, rows: Sequence[StoredRecord], frames: Frames, now: in
     rendered = [render(granted, row, frames.of(granted, row.vct), now) for row in ordered]
     if len(rendered) > 1 and granted.type.supersession and not granted.history:
         pairs = list(zip(ordered, rendered, strict=True))
-        replaced = {(row.stream, record) for row, one in pairs for record in one.supersedes}
-        kept = [(row, one) for row, one in pairs if (row.stream, row.record) not in replaced]
+        former = _former({(row.stream, row.record): one.supersedes for row, one in pairs})
+        kept = [(row, one) for row, one in pairs if (row.stream, row.record) not in former]
         return Shown(tuple(row.record for row, _ in kept), [one for _, one in kept], len(pairs) - len(kept))
     return Shown(tuple([row.record for row in ordered]), rendered, 0)
+
+
+def _former(supersedes: Mapping[Place, Sequence[str]]) -> set[Place]:
+    """The records that lead back, one after the other, from one that nothing supersedes. Records that supersede each
+    other in a circle have no such beginning and all stay: whatever is found is shown."""
+    named = {(place[0], record) for place, records in supersedes.items() for record in records if record != place[1]}
+    former: set[Place] = set()
+    waiting = [place for place in supersedes if place not in named]
+    while waiting:
+        place = waiting.pop()
+        named_here = {(place[0], record) for record in supersedes[place] if record != place[1]}
+        found = named_here & supersedes.keys() - former
+        former |= found
+        waiting.extend(found)
+    return former
 
 
 def in_order(rows: Sequence[StoredRecord]) -> Sequence[StoredRecord]:

@@ -70,8 +70,8 @@ FOUND_NOT_VALID = Text(
     "{name}: retrieved, but its status is “{status}”. Check before you go on.",
 )
 FOUND_NOT_NOW = Text(
-    "已调取{name}，状态为“有效”，但今日不在其有效期内，请核实。",
-    "{name}: retrieved as valid, but today is not within its validity. Check before you go on.",
+    "已调取{name}，状态为“有效”，但今日不在其有效期内，或已被新证替代，请核实。",
+    "{name}: retrieved as valid, but not valid today, or replaced by another one. Check before you go on.",
 )
 _NEVER = Text("未知时间", "an unknown time")
 
@@ -146,8 +146,9 @@ def sentence(part: Part, result: str, rendered: Sequence[Rendered]) -> Text:
 
 
 def usable(one: Rendered) -> bool:
-    """Whether a record proves what it is for: valid, within its validity, of a version that has not ended."""
-    return one.status == VALID and one.validity_state == CURRENT and one.type_phase != ENDED
+    """Whether a record proves what it is for: valid, within its validity, of a version that has not ended, and not
+    superseded by another one."""
+    return one.status == VALID and one.validity_state == CURRENT and one.type_phase != ENDED and not one.superseded
 
 
 def complete(granted: BundleGranted, answered: Sequence[_Answered]) -> bool:

@@ -33,8 +33,11 @@ REFUSED: Final = "refused"
 
 MAX_MADE: Final = 1024
 
-_FORM = (
-    b'{"record":"%b","status":"%b","validity_state":"%b","type_phase":"%b",%b,"document":%b,"codes":%b,"sd_jwt":"%b"}'
+_FORM = b",".join(
+    (
+        b'{"record":"%b","status":"%b","validity_state":"%b","type_phase":"%b","superseded":%b',
+        b'%b,"document":%b,"codes":%b,"sd_jwt":"%b"}',
+    )
 )
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 # By length modulo 4: what fills a group up so that it ends in line feeds. And "[", ",", "]", each with two spaces.
@@ -52,6 +55,7 @@ class Rendered(NamedTuple):
     validity_state: str | None = None
     type_phase: str | None = None
     supersedes: Sequence[str] = ()
+    superseded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +104,13 @@ def render(granted: Granted, row: StoredRecord, common: Frame, now: int) -> Rend
         document["status"].encode(),
         state.encode(),
         phase.encode(),
+        b"true" if row.superseded else b"false",
         common.members,
         orjson.dumps(document),
         _codes(common, document),
         sd_jwt,
     )
-    return Rendered(form, document["status"], sd_jwt, state, phase, document.get("supersedes", ()))
+    return Rendered(form, document["status"], sd_jwt, state, phase, document.get("supersedes", ()), row.superseded)
 
 
 def disclose(message: bytes, allowed: frozenset[str], granted: Granted) -> tuple[dict[str, Json], bytes]:
@@ -115,7 +120,7 @@ def disclose(message: bytes, allowed: frozenset[str], granted: Granted) -> tuple
     claims, *contents = _decoded([token.split(b".", 2)[1], *texts])
     document: dict[str, Json] = claims["doc"]
     del document["_sd"]
-    rule, asked = granted.holders, granted.by
+    rule, asked = granted.holders(allowed), granted.by
     holders: list[Json] = []
     kept = [token]
     for text, content in zip(texts, contents, strict=True):
@@ -174,6 +179,7 @@ def _refused(row: StoredRecord) -> bytes:
             "status": REFUSED,
             "validity_state": None,
             "type_phase": None,
+            "superseded": row.superseded,
             "evidence_type": row.vct,
             "labels": {},
             "withheld": [],

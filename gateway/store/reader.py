@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from contracts.algorithms import Suite
 from contracts.edge.scrubbing import never_checkpoints
@@ -29,6 +29,7 @@ SELECT r.stream, r.rec, r.epoch, r.seq, r.identity, r.condition, r.status, r.vct
 FROM blind b CROSS JOIN records r ON r.id = b.record LEFT JOIN contents c ON c.record = r.id
 WHERE b.token = ? LIMIT ?
 """
+_SUCCESSORS = "SELECT r.stream, r.rec FROM blind b CROSS JOIN records r ON r.id = b.record WHERE b.token = ?"
 _ALL = """
 SELECT s.organisation, s.adapter, s.evidence_type, r.rec, r.epoch, r.seq, r.identity, r.condition, r.erased, r.status,
   r.vct, r.code, length(r.tokens), c.sealed
@@ -99,11 +100,21 @@ class Reader:
         found = [self._record(row) for row in self._execute(_FIND, (token, limit))]
         return tuple([record for record in found if record.stream.evidence_type == evidence_type])
 
+    def superseded(self, evidence_type: EvidenceType, record: StoredRecord) -> bool:
+        """Whether another record of the same stream supersedes this one."""
+        rows: list[Any] = self._execute(
+            _SUCCESSORS, (self.token_for_successor(evidence_type, record.record),)
+        ).fetchall()
+        return any(self._stream_of(number) == record.stream and name != record.record for number, name in rows)
+
     def _record(self, row: tuple[int, str, int, int, str, str, str, str, str, bytes | None]) -> StoredRecord:
         number, record, epoch, seq, identity, condition, status, vct, code, sealed = row
-        stream = self._streams.get(number) or self._stream(number)
+        stream = self._stream_of(number)
         message = None if sealed is None else self._sealer.open(sealed, place(str(stream), record, epoch, seq))
         return StoredRecord(stream, record, Position(epoch, seq), identity, condition, status, vct, code, message)
+
+    def _stream_of(self, number: int) -> Stream:
+        return self._streams.get(number) or self._stream(number)
 
     def _stream(self, number: int) -> Stream:
         """A stream keeps its number for life."""

@@ -67,6 +67,7 @@ class StoredRecord(NamedTuple):
     vct: str
     code: str
     message: bytes | None
+    superseded: bool = False
 
 
 class LogicalRow(NamedTuple):

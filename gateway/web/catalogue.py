@@ -2,8 +2,9 @@
 
 1. The service items are those of the app's grants that have not run out.
 2. The evidence types are those that these items need, in the version in force or the one that a proof pins.
-3. The schema of a type is that of answers to a service item: with the fields that the item lists, for every version
-   that is served today. `service_item` is the one query parameter that the interface takes: it names nobody.
+3. The schema of a type is that of answers to a service item: with the fields that the item lists, for every registered
+   version, because records of each may be answered. `service_item` is the one query parameter that the interface
+   takes: it names nobody.
 """
 
 from collections.abc import Iterable
@@ -44,8 +45,8 @@ async def schema(call: Call, request: web.Request) -> Outcome:
     if not proofs:
         raise Fault("type_not_listed")
     fields = frozenset(name for proof in proofs for name in proof.fields)
-    served = call.registry.served(proofs[0].evidence_type, call.now)
-    shown = [(one, listing_of(one, proofs, fields).allowed(one.version)) for one in served]
+    versions = call.registry.versions.get(proofs[0].evidence_type, ())
+    shown = [(one, listing_of(one, proofs, fields).allowed(one.version)) for one in versions]
     return _listed(
         call, "schemas", [{"evidence_type": one.vct, "schema": projection(one, names)} for one, names in shown]
     )

@@ -5,7 +5,7 @@
 2. The store is opened on first use, because ingest may start after us; until then it is `store_unavailable`.
 3. A question by key field finds the record with that key and what superseded it since, number by number: whoever
    holds an old number asks for the current certificate. A question about a holder never follows: the successor may be
-   somebody else's.
+   somebody else's. That there is one is said.
 4. Whatever goes wrong in reading is `store_unavailable` to the client and an error in our log; nothing is released.
 5. When another store becomes the current one, it is opened between two questions, then the old one is closed.
 
@@ -135,8 +135,11 @@ def _token(reader: Reader, granted: Granted) -> bytes:
 
 def _rows(reader: Reader, granted: Granted) -> tuple[StoredRecord, ...]:
     rows = reader.find(granted.type.id, _token(reader, granted))
-    follow = granted.type.supersession and isinstance(granted.by, ByKey)
-    return _with_successors(reader, granted.type, rows) if follow else rows
+    if not granted.type.supersession:
+        return rows
+    if isinstance(granted.by, ByKey):
+        rows = _with_successors(reader, granted.type, rows)
+    return tuple([row._replace(superseded=True) if reader.superseded(granted.type, row) else row for row in rows])
 
 
 def _with_successors(

@@ -161,6 +161,7 @@ _RECORD = _closed(
             "enum": [ANNOUNCED, IN_FORCE, DEPRECATED, ENDED, None],
             "description": "Of the version that the record was published under; null: the newest state was refused",
         },
+        "superseded": {"type": "boolean", "description": "Another record, which may be somebody else's, replaces it"},
         "evidence_type": _described(_TEXT, "URI of the type with its version"),
         "utc_offset": _described(_nullable(_TEXT), "Whose days the validity counts in"),
         "labels": _described(_LABELS, "Names of the members of `document`"),

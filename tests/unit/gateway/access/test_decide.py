@@ -76,7 +76,7 @@ def granted(**changes: Any) -> Granted:
 def test_all_fields_of_the_proof_when_none_is_asked() -> None:
     one = granted()
     assert one.listing.fields == ("address", "name", "resident_number")
-    assert (one.item.id, one.channel, one.type.id, one.holders) == (ITEM, "window", IDENTITY, ASKED_HOLDER)
+    assert (one.item.id, one.channel, one.type.id, one.holders(one.listing.unpinned)) == (ITEM, "window", IDENTITY, ASKED_HOLDER)
 
 
 def test_only_the_fields_asked() -> None:
@@ -106,7 +106,7 @@ def test_the_identifier_is_brought_to_its_normal_form(written: str) -> None:
 
 def test_by_key_field_no_holder_is_disclosed() -> None:
     one = granted(evidence_type=LICENCE, by=ByKey("unified_social_credit_code", COMPANY.lower()))
-    assert (one.by, one.holders) == (ByKey("unified_social_credit_code", COMPANY), NO_HOLDER)
+    assert (one.by, one.holders(one.listing.unpinned)) == (ByKey("unified_social_credit_code", COMPANY), NO_HOLDER)
 
 
 def with_proofs(**changes: Any) -> Policy:
@@ -120,7 +120,7 @@ def with_proofs(**changes: Any) -> Policy:
 def test_an_item_that_lists_holders_gets_all_of_them() -> None:
     outcome = decide(world.caller(), world.question(), with_proofs(fields=("name", "holders")), {}, NOW)
     assert isinstance(outcome, Granted)
-    assert outcome.holders == ALL_HOLDERS
+    assert outcome.holders(outcome.listing.unpinned) == ALL_HOLDERS
 
 
 def test_a_pinned_version_opens_no_other() -> None:

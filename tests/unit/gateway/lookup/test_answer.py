@@ -59,3 +59,15 @@ def test_what_another_record_supersedes_is_left_out_and_counted() -> None:
         assert answer.records == records
         assert orjson.loads(b"{%b}" % answer.members)["superseded"] == superseded
         assert len(answer.released) == len(records)
+
+
+def test_records_that_supersede_each_other_in_a_circle_all_stay() -> None:
+    chained = replace(TYPES[IDENTITY], supersession=True)
+    one = granted(IDENTITY, frozenset(("name",)), ByHolder("cn.ric", "11010519491231002X"), chained)
+    circle = {"a": ["b"], "b": ["a"], "c": ["c"], "d": ["e"], "e": []}
+    rows = [
+        stored(IDENTITY, example(IDENTITY, **({"supersedes": to} if to else {})), name) for name, to in circle.items()
+    ]
+    answer = compose(one, rows, feed(IDENTITY), Frames(BY_VCT), NOW)
+    assert answer.records == ("a", "b", "c", "d")
+    assert orjson.loads(b"{%b}" % answer.members)["superseded"] == 1

@@ -68,6 +68,12 @@ def test_the_result_of_a_proof(why: str, one: Part, result: str) -> None:
     assert form["complete"] == (result == "found")
 
 
+def test_a_superseded_record_proves_nothing() -> None:
+    _, form = compose([part(PROOF, [found(PROOF)._replace(superseded=True)])])
+    assert form["proofs"][0]["evidence"][0]["superseded"] is True
+    assert form["complete"] is False
+
+
 def test_a_valid_record_out_of_its_validity_proves_nothing() -> None:
     lapsed = found(PROOF, validity={"from": "2016-05-20", "until": "2025-06-14"})
     _, form = compose([part(PROOF, [lapsed])])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.disclosures import HOLDERS
 from contracts.messages import read_verified
+from gateway.access.decide import Listing
 from gateway.access.question import ByHolder, ByKey
 from gateway.lookup.answer import Frames, compose
 from tests.unit.gateway.lookup import world
@@ -103,3 +104,15 @@ def test_a_version_that_the_registry_has_not_shows_only_what_is_always_visible()
     assert set(record["document"]) == {"status", "validity", HOLDERS, *TYPES[IDENTITY].always}
     assert record["sd_jwt"].count("~") == 1
     assert world.example(IDENTITY)["name"] not in str(record)
+
+
+def test_a_proof_that_pins_a_version_opens_the_holders_of_no_other() -> None:
+    document = example(LICENCE, holders=OWNERS)
+    row = stored(LICENCE, document)
+    listing = Listing(
+        TYPES[LICENCE], (HOLDERS, "name"), frozenset(("name",)), {TYPES[LICENCE].version + 1: frozenset((HOLDERS,))}
+    )
+    by = ByHolder(OWNERS[0]["scheme"], OWNERS[0]["id"])
+    one = granted(LICENCE, frozenset(("name",)), by)._replace(listing=listing)
+    (record,) = orjson.loads(b"{%b}" % compose(one, [row], feed(LICENCE), Frames(BY_VCT), NOW).members)["evidence"]
+    assert record["document"][HOLDERS] == [OWNERS[0]]
