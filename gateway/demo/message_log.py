@@ -5,8 +5,10 @@
 2. The cluster is asked before anything is written on this machine: does it answer, may we log in, is the prefix free.
 3. Where topics may not be created, the administrator gets the commands that make exactly those, and the demo's user
    the command that then runs it on them.
-4. Topics that a run created are deleted at its end. What stays (made by somebody else, or not to be deleted) is told
-   with the command that deletes it; so it is at the start, should the demo be killed.
+4. Topics that a run created are deleted at its end, and no others: what else comes under the prefix meanwhile is
+   somebody's. What stays (made by somebody else, or not to be deleted) is told with the command that deletes it; so it
+   is at the start, should the demo be killed.
+5. The table `[log]` is tried before it is written into the configurations of the demo's parts.
 """
 
 import json
@@ -15,7 +17,7 @@ import secrets
 import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +81,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class MessageLog:
-    """A log of a demo. `table`: that of `[log]` with absolute paths; None is the embedded log as configured."""
+    """A log of a demo. `table`: that of `[log]` with absolute paths; None is the embedded log as configured.
+
+    `created`: the topics that this run created, without the prefix.
+    """
 
     wanted: Wanted = Wanted()
     table: Mapping[str, Any] | None = None
+    created: set[str] = field(default_factory=set, compare=False)
 
     @property
     def prefix(self) -> str:
@@ -113,18 +119,23 @@ def choose(wanted: Wanted) -> MessageLog:
         return EMBEDDED_LOG
     if not wanted.bootstrap and wanted.config is None:
         raise UserError(_WHERE, "--transport kafka", _SAY_WHERE)
-    table = {"kind": KAFKA, "security": "none"} if wanted.config is None else _read(wanted.config)
-    if wanted.bootstrap:
-        table["bootstrap"] = wanted.bootstrap
-    table["prefix"] = wanted.prefix or f"{table.get('prefix', '')}oncegate-demo-{secrets.token_hex(4)}."
-    return MessageLog(wanted, table)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    section: Section = read_toml(path).section("log")
+    section = _none_but_where() if wanted.config is None else read_toml(wanted.config).section("log")
     section.choice("kind", (KAFKA,))
-    paths = {name: str(section.path(name)) for name in _PATHS if section.has(name)}
-    return {**section.table, **paths}
+    table = dict(section.table) | ({"bootstrap": wanted.bootstrap} if wanted.bootstrap else {})
+    below = section.text("prefix", default="")
+    table["prefix"] = wanted.prefix or f"{below}oncegate-demo-{secrets.token_hex(4)}."
+    return MessageLog(wanted, _tried(replace(section, table=table)))
+
+
+def _none_but_where() -> Section:
+    return parse_toml(_toml({"kind": KAFKA, "security": "none"}), Path("--bootstrap")).section("log")
+
+
+def _tried(section: Section) -> dict[str, Any]:
+    """The table, if a log can be opened as it says (rule 5), with absolute paths."""
+    open_transport(section)
+    section.done()
+    return {**section.table, **{name: str(section.path(name)) for name in _PATHS if section.has(name)}}
 
 
 def _toml(table: Mapping[str, Any]) -> str:
@@ -151,13 +162,13 @@ def ready(log: MessageLog, tell: Tell) -> Iterator[None]:
     try:
         yield
     finally:
-        _clean_up(cluster, before, tell)
+        _clean_up(cluster, log.created, tell)
 
 
 def create_topics(log: MessageLog, transport: Transport, registry: Snapshot, tell: Tell) -> None:
     """Every topic that the registry calls for; rule 3 where that is refused. Raises `UserError`."""
     try:
-        create_missing(transport, registry)
+        log.created.update(create_missing(transport, registry))
     except UserError as refusal:
         if log.table is None:
             raise
@@ -197,21 +208,22 @@ def _plan(log: MessageLog, registry: Snapshot) -> tuple[str, ...]:
     return plan_lines(cluster, registry, Principals(user, user, user), replicas)
 
 
-def _clean_up(cluster: "KafkaTransport", before: frozenset[str], tell: Tell) -> None:
-    """Deletes what was not there before; never raises what Kafka says, for the demo's own outcome counts."""
-    made: Collection[str] | None = None
-    deleted = 0
+def _clean_up(cluster: "KafkaTransport", created: Collection[str], tell: Tell) -> None:
+    """Deletes what this run created; never raises what Kafka says, for the demo's own outcome counts."""
+    deleted: set[str] = set()
+    left: int | str = "?"
     try:
         with cluster.admin() as admin:
-            made = sorted(admin.topics().keys() - before)
-            for topic in made:
+            present = admin.topics().keys()
+            left = len(present)
+            for topic in sorted(present & created):
                 admin.delete_topic(topic)
-                deleted += 1
+                deleted.add(topic)
+                left = len(present) - len(deleted)
     except (UserError, LogUnavailable) as error:
         tell(_NOT_DELETED.fill(why=error))
     if deleted:
-        tell(_DELETED.fill(count=deleted))
-    left = "?" if made is None else len(before) + len(made) - deleted
+        tell(_DELETED.fill(count=len(deleted)))
     if left:
         tell(_LEFT.fill(count=left, command=_deletion(cluster)))
 

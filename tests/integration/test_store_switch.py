@@ -22,6 +22,9 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 def test_nobody_notices_a_switch_and_everything_goes_on_in_the_new_store(city: Installation) -> None:
     stores = Stores(city.root / "node/data/stores", city.layout.keys / "store.key")
     old_key = stores.keys()
+    assert "has its key already" in city.oncegate("store", "build", "--new-key", "--into", "1", code=2)
+    assert "There is no store 9" in city.oncegate("store", "build", "--into", "9", code=2)
+    assert stores.keys() == old_key
     with city.lookups():
         until(lambda: city.asked > 20)
         built = json.loads(city.oncegate("store", "build", "--new-key", "--switch", "--json"))

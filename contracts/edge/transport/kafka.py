@@ -14,7 +14,8 @@ private_key = "node.key"
 patience = 30                       # seconds that a call goes on trying while no broker answers
 
 1. How safe the connection is has to be said: `security` has no default.
-2. No secret stands in the configuration: files and commands give them, and are read again for each connection.
+2. No secret stands in the configuration: files and commands give them, and are read again for each connection. A file
+   that others can touch is refused. A command that fails is told by its program's name: its arguments may be secret.
 3. A password or token in the clear crosses TLS only: `sasl` takes SCRAM mechanisms.
 4. Options that the chosen security does not use are refused, as any unknown option is.
 """
@@ -29,6 +30,7 @@ from typing import Any
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
 from contracts.edge.config import Section
+from contracts.edge.keys import require_private
 from contracts.edge.transport.interface import COMPACTED, full_name
 from contracts.edge.transport.kafka_admin import KafkaAdmin
 from contracts.edge.transport.kafka_fetch import FETCH_BYTES, TOPIC_FETCH_BYTES
@@ -59,6 +61,7 @@ _USE_TLS = Text('请使用 security = "sasl_tls"。', 'Use security = "sasl_tls"
 _BOOTSTRAP = Text("bootstrap 不是 主机:端口 列表", "bootstrap is not a list of HOST:PORT")
 _EXAMPLE = Text("例如 kafka-1:9093,kafka-2:9093。", "For example kafka-1:9093,kafka-2:9093.")
 _COMMAND = Text("取令牌的命令失败:{why}", "The command for the token failed: {why}")
+_NO_COMMAND = Text("token_command 中没有命令", "token_command names no command")
 _TRY_IT = Text("请以同一用户手工运行该命令。", "Run the command by hand as the same user.")
 
 
@@ -132,6 +135,8 @@ def _tls(section: Section) -> Callable[[], Options]:
     key = section.path("private_key") if certificate is not None else None
 
     def options() -> Options:
+        if key is not None:
+            require_private(key)
         try:
             return {"ssl_context": _context(authority, certificate, key)}
         except OSError as error:  # ssl.SSLError is one
@@ -176,9 +181,18 @@ def _password(section: Section) -> Callable[[], Options]:
 def _token(section: Section) -> Callable[[], Options]:
     if not section.has("token_command"):
         file = section.path("token_file")
-        return lambda: {"sasl_oauth_token_provider": _Token(lambda: _secret(section, "token_file", file))}
+        return lambda: _provider(lambda: _secret(section, "token_file", file), at_once=True)
     command = section.texts("token_command")
-    return lambda: {"sasl_oauth_token_provider": _Token(lambda: _printed(section, command))}
+    if not command:
+        raise section.mistake(_NO_COMMAND, "token_command")
+    return lambda: _provider(lambda: _printed(section, command), at_once=False)
+
+
+def _provider(read: Callable[[], str], at_once: bool) -> Options:
+    """`at_once`: read already to tell a mistake, as `open_kafka` does at start."""
+    if at_once:
+        read()
+    return {"sasl_oauth_token_provider": _Token(read)}
 
 
 _MECHANISMS: Mapping[str, Callable[[Section], Callable[[], Options]]] = {
@@ -205,6 +219,8 @@ class _Token:
 
 def _secret(section: Section, name: str, file: Path) -> str:
     try:
+        if file.exists():
+            require_private(file)
         secret = file.read_text(encoding="utf-8").strip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise section.mistake(_UNREADABLE.fill(name=name, why=_why(error)), name) from None
@@ -217,8 +233,16 @@ def _printed(section: Section, command: Sequence[str]) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TOKEN_TIMEOUT_S, check=True)
     except (OSError, subprocess.SubprocessError) as error:
-        raise UserError(_COMMAND.fill(why=_why(error)), section.where("token_command"), _TRY_IT) from None
+        raise UserError(
+            _COMMAND.fill(why=f"{command[0]}: {_ended(error)}"), section.where("token_command"), _TRY_IT
+        ) from None
     return done.stdout.strip()
+
+
+def _ended(error: OSError | subprocess.SubprocessError) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"exit code {error.returncode}"
+    return _why(error) if isinstance(error, OSError) else "timed out"
 
 
 def _why(error: BaseException) -> str:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from contracts.edge.config import read_toml
+from contracts.edge.config import parse_toml, read_toml
 from contracts.edge.transport import open_transport
 from contracts.edge.transport.kafka import KafkaTransport
 from contracts.errors import UserError
+from contracts.registry.snapshot import Contents, Snapshot
 from contracts.text import Text
-from gateway.demo.message_log import KAFKA, Wanted, choose, ready
+from gateway.demo.message_log import KAFKA, Wanted, choose, create_topics, ready
+from gateway.topics import UNVERIFIED_TOPIC
 from tests.e2e.demo_contract import BIN, Demo, DemoContract, serving
 from tests.e2e.kafka.broker import Broker
 
@@ -97,12 +99,16 @@ def test_topics_made_for_it_beforehand_stay_and_must_be_empty(broker: Broker, tm
     with cluster.admin() as admin, cluster.writer() as writer:
         admin.create_topic("made.registry")
         with ready(log, told.append):
-            admin.create_topic("made.of-the-run")
-        left = [topic for topic in admin.topics() if topic.startswith("made.")]
+            below = open_transport(parse_toml(log.configured("[log]\n"), tmp_path / "node.toml").section("log"))
+            create_topics(log, below, Snapshot(1, 1, 1, Contents()), told.append)
+            assert log.created == {UNVERIFIED_TOPIC}
+            admin.create_topic("made.of-somebody")
+        left = sorted(topic for topic in admin.topics() if topic.startswith("made."))
         writer.write("made.registry", b"k", b"v")
         with pytest.raises(UserError, match="hold records already"), ready(log, told.append):
             raise AssertionError("the counts of a second demo would be wrong")
-        admin.delete_topic("made.registry")
-    assert left == ["made.registry"]
+        for topic in left:
+            admin.delete_topic(topic)
+    assert left == ["made.of-somebody", "made.registry"]
     deletion = r"--delete --topic 'shared\-demo\.made\..*'"
     assert [one.en.endswith(deletion) for one in told] == [False, True]

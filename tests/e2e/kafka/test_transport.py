@@ -74,8 +74,13 @@ def producer(broker: Broker) -> Iterator[Callable[..., KafkaProducer]]:
 # --- who may in ----------------------------------------------------------------------------------------------
 
 
+def _private(path: Path, text: str) -> None:
+    path.touch(0o600)
+    path.write_text(text)
+
+
 def test_a_wrong_password_is_told_at_once(broker: Broker, tmp_path: Path) -> None:
-    (tmp_path / "wrong").write_text("wrong")
+    _private(tmp_path / "wrong", "wrong")
     started = time.monotonic()
     with pytest.raises(UserError) as refused:
         opened(broker.section("p.", password_file=str(tmp_path / "wrong")), tmp_path).admin().topics()
@@ -112,8 +117,8 @@ def _token(ago_s: int = 0) -> str:
 
 
 def _other_logins(broker: Broker, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    (tmp_path / "plain").write_text("plain text\n")
-    (tmp_path / "token").write_text(_token() + "\n")
+    _private(tmp_path / "plain", "plain text\n")
+    _private(tmp_path / "token", _token() + "\n")
     yield "PLAIN", broker.section("p.", sasl_mechanism="PLAIN", password_file=str(tmp_path / "plain"))
     oauth = broker.section("p.", sasl_mechanism="OAUTHBEARER", username="", password_file="")
     yield "OAUTHBEARER, file", oauth + f'token_file = "{tmp_path / "token"}"\n'
@@ -137,7 +142,7 @@ def test_other_ways_to_log_in(broker: Broker, tmp_path: Path) -> None:
 
 
 def test_a_token_that_is_refused_is_told(broker: Broker, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text(_token(-600))
+    _private(tmp_path / "token", _token(-600))
     text = broker.section("p.", sasl_mechanism="OAUTHBEARER", username="", password_file="")
     with pytest.raises(UserError) as refused:
         opened(text + f'token_file = "{tmp_path / "token"}"\n', tmp_path).admin().topics()

@@ -7,10 +7,17 @@ import pytest
 
 from contracts.edge.config import parse_toml
 from contracts.edge.transport import LogUnavailable, Transport, open_transport
+from contracts.edge.transport.kafka import KafkaTransport
 from contracts.errors import UserError
 
 BASE = 'kind = "kafka"\nbootstrap = "127.0.0.1:9"\nprefix = "p."\n'
 SCRAM = 'security = "sasl_tls"\nsasl_mechanism = "SCRAM-SHA-512"\nusername = "u"\npassword_file = "pw"\n'
+OAUTH = 'security = "sasl_tls"\nsasl_mechanism = "OAUTHBEARER"\n'
+
+
+def private(path: Path, text: str) -> None:
+    path.touch(0o600)
+    path.write_text(text)
 
 
 def opened(directory: Path, text: str) -> Transport:
@@ -39,12 +46,13 @@ def opened(directory: Path, text: str) -> Transport:
         (SCRAM.replace('username = "u"\n', ""), "username is missing"),
         (SCRAM + 'password = "secret"', "password is not an option here"),
         ('security = "sasl_tls"\nsasl_mechanism = "OAUTHBEARER"', "token_file is missing"),
+        (OAUTH + "token_command = []", "token_command names no command"),
         ('security = "none"\npatience = 0', "patience is out of bounds"),
     ],
 )
 def test_mistakes_are_told(tmp_path: Path, text: str, what: str) -> None:
-    (tmp_path / "pw").write_text("secret\n")
-    (tmp_path / "empty").write_text("\n")
+    private(tmp_path / "pw", "secret\n")
+    private(tmp_path / "empty", "\n")
     with pytest.raises(UserError) as refused:
         opened(tmp_path, text)
     assert what in refused.value.what.en
@@ -60,11 +68,48 @@ def test_a_bootstrap_that_names_no_broker_is_refused(tmp_path: Path, bootstrap: 
 
 
 def test_the_password_is_read_anew_for_each_connection(tmp_path: Path) -> None:
-    (tmp_path / "pw").write_text("first\n")
+    private(tmp_path / "pw", "first\n")
     transport = opened(tmp_path, SCRAM)
     (tmp_path / "pw").unlink()
     with pytest.raises(UserError):
         transport.admin().topics()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SCRAM.replace('"pw"', '"exposed"'),
+        OAUTH + 'token_file = "exposed"',
+        'security = "tls"\ncertificate = "crt"\nprivate_key = "exposed"',
+    ],
+    ids=["password", "token", "key"],
+)
+def test_a_secret_that_others_can_read_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "exposed").write_text("secret\n")
+    (tmp_path / "exposed").chmod(0o640)
+    with pytest.raises(UserError, match="Others can access"):
+        opened(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ('["sh", "-c", "exit 7 # hunter2"]', "sh: exit code 7"),
+        ('["sleep", "9"]', "sleep: timed out"),
+        ('["nowhere/program", "hunter2"]', "nowhere/program: No such file or directory"),
+    ],
+)
+def test_why_a_token_command_failed_is_told_without_its_arguments(
+    tmp_path: Path, command: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("contracts.edge.transport.kafka.TOKEN_TIMEOUT_S", 0.3)
+    text = OAUTH + f"token_command = {command}"
+    transport = opened(tmp_path, text)
+    assert isinstance(transport, KafkaTransport)
+    with pytest.raises(UserError) as refused:
+        transport.options()["sasl_oauth_token_provider"].token()
+    assert refused.value.what.en == f"The command for the token failed: {why}"
+    assert "hunter2" not in str(refused.value)
 
 
 def test_a_cluster_that_is_not_there_is_unavailable_within_the_patience(tmp_path: Path) -> None:
