@@ -2,10 +2,13 @@
 
 1. Known keywords only, with values of the right kind: what a validator does not know it ignores, and an ignored rule
    is no rule. A schema that passes here compiles (`contracts.schemas`); a node never meets one that does not.
-2. Objects are closed, strings and arrays bounded: nothing unforeseen and nothing endless passes.
+2. Every value has a type (`type`, `enum`, `const`, or a reference to what has one): a schema that says nothing lets
+   everything in. Conditions (`if`, `then`, `else`, `allOf`) only add to what is declared elsewhere and need none.
+   Objects are closed, strings and arrays bounded: nothing unforeseen and nothing endless passes.
 3. Types are string, integer, boolean, array, object, and null beside another; never number.
-4. References lead to the schema's own `$defs`, which refer no further. Patterns are what all dialects read alike, in
-   linear time: no look-around, no back-reference, escapes of punctuation only (`[0-9]`, not `\\d`), no counted groups.
+4. References lead to the schema's own `$defs`, which refer no further; beside one stand annotations only. Patterns are
+   what all dialects read alike, in linear time: no look-around, no back-reference, escapes of punctuation only
+   (`[0-9]`, not `\\d`), no counted groups.
 5. No property is called `_sd` or `...`: RFC 9901 §4.1 keeps these names.
 6. `format` is one that is asserted: an identifier format or `date`.
 """
@@ -20,11 +23,14 @@ from contracts.identifiers import FORMATS
 
 MAX_PATTERN = 200
 MAX_REPEATS = 1000
+MAX_BOUNDS: Mapping[str, int] = {"maxLength": 65_536, "maxItems": 10_000}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TYPES = frozenset(("string", "integer", "boolean", "array", "object", "null"))
 ASSERTED_FORMATS = frozenset((*FORMATS, "date"))
 
+ANNOTATIONS = frozenset(("title", "description", "$comment"))
 _ROOT_ONLY = frozenset(("$schema", "$defs"))
+_DECLARES = frozenset(("type", "enum", "const", "$ref"))
 
 
 def _whole(value: Json) -> bool:
@@ -90,23 +96,28 @@ def check(schema: Mapping[str, Json], place: Place) -> None:
 
 
 def _check_all(schema: Json, definitions: Mapping[str, Json], place: Place) -> None:
-    for where, subschema in _subschemas(schema, place):
+    for where, subschema, declares in _subschemas(schema, place, declares=True):
         for rule in _RULES:
             rule(subschema, where)
         _inside(subschema, definitions, where)
+        if declares:
+            _declared(subschema, where)
 
 
-def _subschemas(schema: Json, place: Place) -> Iterator[tuple[Place, Mapping[str, Json]]]:
+def _subschemas(schema: Json, place: Place, declares: bool) -> Iterator[tuple[Place, Mapping[str, Json], bool]]:
+    """Each subschema with its place, and whether it declares a value or only adds a condition to one."""
     if not isinstance(schema, Mapping):
         mistake(place, ("应为 Schema 对象", "a schema object is expected"), ('例如 {"type": "string"}', "an object"))
-    yield place, schema
+    yield place, schema, declares
     for name, inner in schema.get("properties", {}).items():
-        yield from _subschemas(inner, place.at("properties", name))
-    for key in ("items", "if", "then", "else"):
+        yield from _subschemas(inner, place.at("properties", name), declares)
+    if "items" in schema:
+        yield from _subschemas(schema["items"], place.at("items"), declares)
+    for key in ("if", "then", "else"):
         if key in schema:
-            yield from _subschemas(schema[key], place.at(key))
+            yield from _subschemas(schema[key], place.at(key), declares=False)
     for index, inner in enumerate(schema.get("allOf", ())):
-        yield from _subschemas(inner, place.at("allOf", str(index)))
+        yield from _subschemas(inner, place.at("allOf", str(index)), declares=False)
 
 
 def _known_keywords(schema: Mapping[str, Json], place: Place) -> None:
@@ -154,6 +165,11 @@ def _known_types(schema: Mapping[str, Json], place: Place) -> None:
         )
 
 
+def _declared(schema: Mapping[str, Json], place: Place) -> None:
+    if not schema.keys() & _DECLARES:
+        mistake(place, ("没有声明类型", "no type is declared"), _fill('"type"'))
+
+
 def _closed(schema: Mapping[str, Json], place: Place) -> None:
     if "object" in _types(schema) and schema.get("additionalProperties") is not False:
         mistake(place, ("对象未封闭", "the object is open"), _fill('"additionalProperties": false'))
@@ -165,6 +181,16 @@ def _bounded(schema: Mapping[str, Json], place: Place) -> None:
         mistake(place, ("字符串没有长度上限", "the string has no upper bound"), _fill("maxLength"))
     if "array" in types and not schema.keys() >= {"maxItems", "items"}:
         mistake(place, ("数组没有上限或元素定义", "the array has no upper bound or no items"), _fill("maxItems, items"))
+
+
+def _capped(schema: Mapping[str, Json], place: Place) -> None:
+    for keyword, most in MAX_BOUNDS.items():
+        if schema.get(keyword, 0) > most:
+            mistake(
+                place.at(keyword),
+                (f"{keyword} 过大", f"{keyword} is too large"),
+                (f"至多 {most}", f"at most {most}"),
+            )
 
 
 def _fill(keyword: str) -> tuple[str, str]:
@@ -180,6 +206,16 @@ def _inside(schema: Mapping[str, Json], definitions: Mapping[str, Json], place: 
             place.at("$ref"),
             ("引用不在本 Schema 的 $defs 中", "the reference does not lead to this schema's $defs"),
             ('"#/$defs/…"', '"#/$defs/…"'),
+        )
+
+
+def _reference_alone(schema: Mapping[str, Json], place: Place) -> None:
+    beside = sorted(schema.keys() - ANNOTATIONS - {"$ref"})
+    if "$ref" in schema and beside:
+        mistake(
+            place,
+            (f"$ref 旁不允许 {beside[0]}", f"{beside[0]} is not allowed beside $ref"),
+            ("请写入 $defs 中的定义", "write it into the definition in $defs"),
         )
 
 
@@ -228,6 +264,8 @@ _RULES: tuple[Callable[[Mapping[str, Json], Place], None], ...] = (
     _required_there,
     _closed,
     _bounded,
+    _capped,
+    _reference_alone,
     _linear,
     _names_free,
     _asserted_format,

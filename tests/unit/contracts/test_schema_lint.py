@@ -60,3 +60,57 @@ def test_a_pattern_that_passes_means_the_same_to_everybody(pattern: str, value: 
     }
     if passes(schema):
         assert bool(Compiled(schema).faults({"a": value})) == (not oracle(schema).is_valid({"a": value}))
+
+
+def of(subschema: Json, **more: Json) -> dict[str, Json]:
+    return {
+        "$schema": schema_lint.DIALECT,
+        "type": "object",
+        "properties": {"p": subschema},
+        "additionalProperties": False,
+        **more,
+    }
+
+
+TEXT: dict[str, Json] = {"type": "string", "maxLength": 3}
+OPEN: dict[str, Json] = {"maxLength": 3}
+# (a subschema of the property "p", the $defs, whether it passes)
+DECLARED: list[tuple[Json, dict[str, Json], bool]] = [
+    (TEXT, {}, True),
+    ({}, {}, False),
+    (OPEN, {}, False),
+    ({"title": "anything"}, {}, False),
+    ({"const": "x"}, {}, True),
+    ({"enum": ["x"]}, {}, True),
+    ({"$ref": "#/$defs/d"}, {"d": TEXT}, True),
+    ({"$ref": "#/$defs/d"}, {"d": {}}, False),
+    ({"$ref": "#/$defs/d"}, {"d": OPEN}, False),
+    ({"$ref": "#/$defs/e"}, {"d": TEXT}, False),
+    ({"$ref": "#/$defs/d", "title": "T", "description": "D", "$comment": "C"}, {"d": TEXT}, True),
+    ({"$ref": "#/$defs/d", "maxLength": 2}, {"d": TEXT}, False),
+    ({"$ref": "#/$defs/d", "type": "string"}, {"d": TEXT}, False),
+    (TEXT, {"unused": {}}, False),
+    ({"type": "array", "maxItems": 2, "items": TEXT}, {}, True),
+    ({"type": "array", "maxItems": 2, "items": {}}, {}, False),
+    ({"type": "array", "maxItems": 2, "items": {"type": "array", "maxItems": 2, "items": OPEN}}, {}, False),
+    ({"type": "object", "additionalProperties": False, "properties": {"q": TEXT}}, {}, True),
+    ({"type": "object", "additionalProperties": False, "properties": {"q": OPEN}}, {}, False),
+    (TEXT, {"d": {"type": "object", "additionalProperties": False, "properties": {"q": {}}}}, False),
+    ({**TEXT, "allOf": [{"if": {"const": "x"}, "then": {"maxLength": 1}, "else": {}}]}, {}, True),
+    ({"allOf": [TEXT]}, {}, False),
+    ({"type": "string", "maxLength": 65_536}, {}, True),
+    ({"type": "string", "maxLength": 65_537}, {}, False),
+    ({"type": "array", "maxItems": 10_000, "items": TEXT}, {}, True),
+    ({"type": "array", "maxItems": 10_001, "items": TEXT}, {}, False),
+]
+
+
+@pytest.mark.parametrize(("subschema", "definitions", "good"), DECLARED)
+def test_every_value_is_declared_and_bounded(subschema: Json, definitions: dict[str, Json], good: bool) -> None:
+    assert passes(of(subschema, **({"$defs": definitions} if definitions else {}))) == good
+
+
+def test_conditions_declare_nothing() -> None:
+    condition = {"if": {"properties": {"p": {"const": "x"}}}, "then": {"properties": {"p": OPEN}}}
+    assert passes(of(TEXT, **condition))
+    assert passes(of(TEXT, allOf=[condition]))
