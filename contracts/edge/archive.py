@@ -3,15 +3,18 @@
 1. Inside is a tar (POSIX.1-2001): regular files with relative names, the manifest last. The manifest has a version, the
    kind of the backup, when it was made, facts of that kind, and of each file name, mode, size and SHA-256.
 2. A backup is unpacked beside the place that it is for, and checked completely, before anything is put there: each file
-   that the manifest names is there with its digest, and no other.
+   that the manifest names is there with its digest, and no other. Facts that are used as names are names inside.
+   Files are for their owner only, whatever the manifest says.
 3. Nothing that is there is lost. Other files in the way are a `UserError`, or are moved aside if that is asked for.
+4. Places may lie on several file systems. Everything is brought to the right one first; then it is only renamed.
 """
 
+import errno
 import hashlib
 import os
 import shutil
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -152,7 +155,7 @@ def unpack(path: Path, kind: str, key: UnwrapKey | None, into: Path) -> Manifest
     if wrong := sorted(name for name in named.keys() | found.keys() if named.get(name) != found.get(name)):
         raise UserError(_NOT_WHOLE.fill(name=wrong[0]), str(path), _ANOTHER_COPY)
     for file in manifest.files:
-        (into / file.name).chmod(file.mode)
+        (into / file.name).chmod(file.mode & 0o700)
     return manifest
 
 
@@ -175,6 +178,20 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, into: Path, where: P
         out.flush()
         os.fsync(descriptor)
     return member.size, counted.digest.hexdigest()
+
+
+def require(
+    manifest: Manifest, where: Path, texts: Iterable[str], files: Iterable[str], directories: Iterable[str] = ()
+) -> None:
+    """Raise `UserError` unless the manifest has these facts, of which some are names of its files or directories."""
+    facts, held = manifest.facts, {file.name for file in manifest.files}
+    good = {
+        **{fact: fact in facts for fact in texts},
+        **{fact: facts.get(fact) in held for fact in files},
+        **{fact: facts.get(fact) == "." or _stays_inside(facts.get(fact, "")) for fact in directories},
+    }
+    if wrong := [fact for fact, is_good in good.items() if not is_good]:
+        raise UserError(_NOT_WHOLE.fill(name=f"{MANIFEST}: {wrong[0]}"), str(where), _ANOTHER_COPY)
 
 
 def _stays_inside(name: str) -> bool:
@@ -211,16 +228,97 @@ def staging(into: Path) -> Iterator[Path]:
         shutil.rmtree(staged, ignore_errors=True)
 
 
-def install(staged: Path, manifest: Manifest, into: Path, aside: Path | None) -> None:
-    """Put the files of a checked backup into their places (rule 3). `aside`: where to move what is in the way."""
-    files = [file for file in manifest.files if not _is_there(file, into)]
-    there = [file.name for file in files if (into / file.name).exists()]
+def install(
+    staged: Path,
+    manifest: Manifest,
+    into: Path,
+    aside: Path | None,
+    whole: Collection[str] = (),
+    parts: Iterable[str] = (),
+) -> None:
+    """Put the files of a checked backup into their places (rules 3 and 4). `aside`: where to move what is in the way.
+
+    `whole`: directories that are moved aside as they are; what the backup has in their place is all new. `parts`:
+    other files that must not stay beside those of the backup.
+    """
+    renewed = whole if aside is not None else ()
+    files = [file for file in manifest.files if _is_within(file.name, renewed) or not _is_there(file, into)]
+    there = [file.name for file in files if not _is_within(file.name, renewed)]
+    there = [name for name in (*parts, *there) if (into / name).exists()]
     if there and aside is None:
         raise UserError(_IN_THE_WAY.fill(count=len(there), name=there[0]), str(into), _REPLACE)
-    for name in there:
-        _move(into / name, (aside or into) / name)
-    for file in files:
-        _move(staged / file.name, into / file.name)
+    with _rooms(staged, [file.name for file in files], into, renewed) as ready:
+        for name in (*renewed, *there):
+            _move_aside(into / name, (aside or into) / name)
+        for name, path in ready.items():
+            _move(path, into / name)
+
+
+def _is_within(name: str, directories: Collection[str]) -> bool:
+    return any(PurePosixPath(name).is_relative_to(one) for one in directories)
+
+
+@contextmanager
+def _rooms(staged: Path, wanted: Iterable[str], into: Path, renewed: Collection[str]) -> Iterator[dict[str, Path]]:
+    """Where each file waits, on the file system of its place (rule 4): as it was unpacked, or a copy near it."""
+    rooms: dict[Path, Path] = {}
+    try:
+        yield {name: _bring_near(staged, name, rooms, _standing(into, name, renewed)) for name in wanted}
+    finally:
+        for room in rooms.values():
+            if room != staged:
+                shutil.rmtree(room, ignore_errors=True)
+
+
+def _standing(into: Path, name: str, renewed: Collection[str]) -> Path:
+    """The deepest directory above a place that is there, and stays."""
+    above = PurePosixPath(name).parents
+    stays = (into / one for one in above if (into / one).is_dir() and not _is_within(str(one), renewed))
+    return next(stays, into)
+
+
+def _bring_near(staged: Path, name: str, rooms: dict[Path, Path], standing: Path) -> Path:
+    if standing not in rooms:
+        rooms[standing] = _room(standing, staged)
+    room = rooms[standing]
+    if room != staged:
+        _copy(staged / name, room / name)
+    return room / name
+
+
+def _room(standing: Path, staged: Path) -> Path:
+    """`staged`, if a rename leads from there to below `standing`; else a new directory there."""
+    room = standing / f".restore-{os.urandom(6).hex()}"
+    room.mkdir(mode=0o700)
+    try:
+        room.rename(staged / room.name)  # only this tells: one file system can be mounted at two places
+    except OSError as error:
+        if error.errno == errno.EXDEV:
+            return room
+        room.rmdir()
+        raise
+    return staged
+
+
+def _move_aside(path: Path, target: Path) -> None:
+    """Move a file or directory; to another file system by a durable copy, made before the original goes."""
+    try:
+        _move(path, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        for file in path.rglob("*") if path.is_dir() else (path,):
+            if file.is_file():
+                _copy(file, target / file.relative_to(path))
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _copy(path: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copy2(path, target)
+    with target.open("rb") as copied:
+        os.fsync(copied.fileno())
+    sync_directory(target.parent)
 
 
 def _is_there(file: File, into: Path) -> bool:

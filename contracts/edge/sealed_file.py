@@ -12,6 +12,7 @@ A recipient's public key is no secret: whoever has it can make such a file. Who 
 """
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ CHUNK: Final = 64 * 1024
 _TAG = 16
 _KEY = 32
 _MAX_HEADER = 4096
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC  # nobody else's, and no link
 _INFO = b"oncegate sealed file 1"
 
 _NOT_SEALED = Text("不是本系统的备份文件", "Not a backup of ours")
@@ -160,9 +162,9 @@ def _sized(key: bytes, where: str) -> bytes:
 @contextmanager
 def sealed_file(path: Path, recipient: WrapKey | None) -> Iterator[SealedWriter]:
     """A new sealed file at `path` (0600), there once the `with` has ended well, and durable; raises `UserError`."""
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(temporary, _NEW_FILE, 0o600)
         with os.fdopen(descriptor, "wb") as out:
             writer = SealedWriter(out, recipient)
             yield writer

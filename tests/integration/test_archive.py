@@ -2,8 +2,10 @@
 
 import os
 import tarfile
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -55,7 +57,7 @@ def test_what_went_in_comes_out(place: Path, key: UnwrapKey | None) -> None:
         if path.is_file():
             back = into / path.relative_to(place / "from")
             assert back.read_bytes() == path.read_bytes()
-            assert back.stat().st_mode & 0o777 == 0o640
+            assert back.stat().st_mode & 0o777 == 0o600
     assert not list(into.glob(".restore-*"))
 
 
@@ -148,3 +150,73 @@ def test_streams_of_any_size(pieces: list[bytes], sizes: list[int], tmp_path_fac
     with opened_file(path, KEY) as source:
         read = [source.read(size) for size in (*sizes, -1)]
     assert b"".join(read) == b"".join(pieces)
+
+
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    """A directory on another file system than `tmp_path`."""
+    with TemporaryDirectory(dir="/dev/shm") as name:
+        assert Path(name).stat().st_dev != tmp_path.stat().st_dev
+        yield Path(name)
+
+
+def test_places_on_several_file_systems(place: Path, other_disk: Path) -> None:
+    made(place)
+    (place / "into").mkdir()
+    (place / "into/b").symlink_to(other_disk)
+    (other_disk / "c").write_bytes(b"precious")
+    with archive.staging(place / "into") as staged:
+        manifest = archive.unpack(place / "backup", "node", KEY, staged)
+        archive.install(staged, manifest, place / "into", place / "into/aside")
+    assert {path.name: path.read_bytes() for path in other_disk.iterdir()} == {
+        path.name: path.read_bytes() for path in (place / "from/b").iterdir()
+    }
+    assert (place / "into/aside/b/c").read_bytes() == b"precious"
+
+
+def test_a_whole_directory_is_moved_aside_from_another_file_system(place: Path, other_disk: Path) -> None:
+    made(place)
+    (place / "into").mkdir()
+    (place / "into/b").symlink_to(other_disk)
+    (other_disk / "deep").mkdir()
+    (other_disk / "deep/own").write_bytes(b"precious")
+    with archive.staging(place / "into") as staged:
+        manifest = archive.unpack(place / "backup", "node", KEY, staged)
+        archive.install(staged, manifest, place / "into", place / "into/aside", ["b/deep"])
+    assert sorted(path.name for path in other_disk.iterdir()) == ["c", "large"]
+    assert (place / "into/aside/b/deep/own").read_bytes() == b"precious"
+
+
+def test_what_stays_beside_a_file_counts_as_in_the_way(place: Path) -> None:
+    made(place)
+    (place / "into").mkdir()
+    (place / "into/a-wal").write_bytes(b"precious")
+    with archive.staging(place / "into") as staged:
+        manifest = archive.unpack(place / "backup", "node", KEY, staged)
+        with pytest.raises(UserError, match="a-wal"):
+            archive.install(staged, manifest, place / "into", None, parts=["a-wal"])
+        archive.install(staged, manifest, place / "into", place / "into/aside", parts=["a-wal"])
+    assert (place / "into/aside/a-wal").read_bytes() == b"precious"
+    assert not (place / "into/a-wal").exists()
+
+
+@pytest.mark.parametrize("facts", [{}, {"config": "../b/c"}, {"config": "/etc/passwd"}, {"config": "b"}])
+def test_facts_name_files_of_the_backup(facts: dict[str, str]) -> None:
+    held = (archive.File("b/c", 0o600, 0, ""),)
+    with pytest.raises(UserError, match="config"):
+        archive.require(Manifest(1, "node", 1, "test", facts, held), Path("x"), (), ("config",))
+    archive.require(Manifest(1, "node", 1, "test", {"config": "b/c"}, held), Path("x"), (), ("config",))
+
+
+@pytest.mark.parametrize("name", ["", "..", "/", "a/../.."])
+def test_facts_name_directories_inside(name: str) -> None:
+    with pytest.raises(UserError, match="data"):
+        archive.require(Manifest(1, "node", 1, "test", {"data": name}, ()), Path("x"), (), (), ("data",))
+
+
+def test_no_link_laid_for_the_unfinished_file_is_followed(place: Path) -> None:
+    (place / "victim").write_bytes(b"precious")
+    (place / ".backup.part").symlink_to(place / "victim")
+    made(place)
+    assert (place / "victim").read_bytes() == b"precious"
+    assert not (place / "backup").is_symlink()
