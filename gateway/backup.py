@@ -6,15 +6,18 @@
    the log.
 2. A restore unpacks and checks everything beside its place first. Audit logs are verified entry by entry, and against
    the highest head known elsewhere (`head_dir`) and that of the log in its place: an older log is refused.
+   What is checked is what was unpacked, and it comes to where the configuration will look, or nothing does.
 3. Nothing is put where a process of the node runs. With `replace`, what is there is moved aside, audit logs as a whole.
+4. The registry version seen never goes back: the higher one stays.
 """
 
+import dataclasses
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from audit import backup as audit_backup
 from audit.disk import lock
@@ -22,13 +25,17 @@ from contracts.edge import archive, backups
 from contracts.edge.archive import Item, Manifest
 from contracts.edge.backups import Made
 from contracts.edge.transport import open_transport
-from contracts.errors import UserError
+from contracts.encoding import parse_object
+from contracts.errors import Corrupt, Fault, UserError
 from contracts.hpke import UnwrapKey, WrapKey
+from contracts.plain import from_plain
+from contracts.registry.manifest import Seen
 from contracts.text import Text
 from gateway.config import NodeConfig, load
 from gateway.store.stores import Stores
 
 KIND = "node"
+SEEN = "registry-seen.json"
 
 _RUNNING = Text("该目录中有进程正在运行", "A process of this node is running there")
 _STOP = Text("请先停止它。", "Stop it first.")
@@ -50,12 +57,13 @@ def make(config_path: Path, target: Path, to: WrapKey | None, also: Iterable[Pat
     open_transport(config.log)  # asks for the files that the log's options name
     config.file.done()
     own = [config_path, *(path for path in config.file.named() if path.is_file()), *config.zone_keys]
-    seen = config.data_dir / "registry-seen.json"
+    seen = config.data_dir / SEEN
     own += [seen] if seen.exists() else []
     files = [*own, *also]
     base = backups.base_of([*files, config.data_dir])
     facts = {"node": config.node_id, "config": _name(config_path, base), "base": str(base)}
     with _audit_copies(config) as (copies, sizes):
+        facts |= {"data": _name(config.data_dir, base), "slots": "\n".join(sizes)}
         items = [*archive.names(backups.files_of(files), base), *_audit_items(config, copies, base)]
         return backups.make(target, KIND, config.node_id, facts, items, to), sizes
 
@@ -72,7 +80,7 @@ def _audit_copies(config: NodeConfig) -> Iterator[tuple[Path, dict[str, int]]]:
 
 def _audit_items(config: NodeConfig, copies: Path, base: Path) -> Iterator[Item]:
     for path in backups.files_of([copies]):
-        place = config.data_dir / "audit" / path.relative_to(copies)
+        place = config.data_dir / "audit" / path.relative_to(backups.normal(copies))
         yield Item(_name(place, base), path)
 
 
@@ -91,21 +99,24 @@ def restore(
     file: Path, key: UnwrapKey | None, into: Path, replace: bool, advance: Callable[[int], None] = lambda _: None
 ) -> Restored:
     """Bring a node back into the directory `into`. Raises `UserError`, `Corrupt` (an audit log: rule 2)."""
-    into = into.absolute()
+    into = backups.normal(into)
     with archive.staging(into) as staged:
         manifest = archive.unpack(file, KIND, key, staged)
+        archive.require(manifest, file, ("node", "slots"), ("config",), ("data",))
         config = load(staged / manifest.facts["config"])
-        known = _final(config.serve.head_dir, staged, into) if config.serve and config.serve.head_dir else None
         data_dir = _final(config.data_dir, staged, into)
+        backups.refuse_elsewhere(manifest, into, manifest.facts["data"], data_dir)
+        head_dir = config.serve.head_dir if config.serve else None
+        known = None if head_dir is None else _final(head_dir, staged, into)
+        audit = PurePosixPath(manifest.facts["data"]) / "audit"
         sizes = {
-            log.name: audit_backup.check(log, known, data_dir / "audit" / log.name, advance).size
-            for log in _logs(config.data_dir)
+            slot: audit_backup.check(staged / audit / slot, known, into / audit / slot, advance).size
+            for slot in _slots(manifest, audit)
         }
         _refuse_running(data_dir, config)
         aside = backups.aside(into) if replace else None
-        if aside is not None:
-            _move_logs(data_dir, sizes, aside)
-        archive.install(staged, manifest, into, aside)
+        there = [str(audit / log.name) for log in _logs(data_dir) if log.name in sizes]
+        archive.install(staged, _newer(manifest, staged, into), into, aside, there)
     moved = aside if aside is not None and aside.exists() else None
     return Restored(manifest, into / manifest.facts["config"], sizes, moved)
 
@@ -114,6 +125,37 @@ def _final(path: Path, staged: Path, into: Path) -> Path:
     """Where a path of the unpacked configuration will be; what is outside of the backup stays where it is."""
     path = backups.normal(path)
     return into / path.relative_to(staged) if path.is_relative_to(staged) else path
+
+
+def _slots(manifest: Manifest, audit: PurePosixPath) -> list[str]:
+    """The audit logs in a backup, from its files; raises `Corrupt` unless they are those that it was made with, whole.
+
+    So no file comes to where audit logs are looked for without having been verified.
+    """
+    names = [PurePosixPath(file.name) for file in manifest.files]
+    below = {name.relative_to(audit).parts[0] for name in names if name.is_relative_to(audit)}
+    begun = {name.parent.name for name in names if name.parent.parent == audit and name.name == "checkpoint"}
+    stated = set(manifest.facts["slots"].split("\n")) - {""}
+    if wrong := (below ^ begun) | (begun ^ stated):
+        raise Corrupt(f"{audit / min(wrong)}: it is no audit log that the backup was made with")
+    return sorted(begun)
+
+
+def _newer(manifest: Manifest, staged: Path, into: Path) -> Manifest:
+    """The manifest without a `registry-seen.json` that is older than the one in its place (rule 4)."""
+    name = (PurePosixPath(manifest.facts["data"]) / SEEN).as_posix()
+    there, ours = _seen_version(into / name), _seen_version(staged / name)
+    if there <= ours:
+        return manifest
+    return dataclasses.replace(manifest, files=tuple(file for file in manifest.files if file.name != name))
+
+
+def _seen_version(path: Path) -> int:
+    """0 without a file that says it."""
+    try:
+        return from_plain(Seen, parse_object(path.read_bytes())).version
+    except (FileNotFoundError, Fault):
+        return 0
 
 
 def _refuse_running(data_dir: Path, config: NodeConfig) -> None:
@@ -126,10 +168,3 @@ def _refuse_running(data_dir: Path, config: NodeConfig) -> None:
     stores = Stores(data_dir / "stores", config.store_key)
     if any(stores.is_written(number) for number in stores.numbers()):
         raise UserError(_RUNNING, str(stores.directory), _STOP)
-
-
-def _move_logs(data_dir: Path, names: Iterable[str], aside: Path) -> None:
-    for log in _logs(data_dir):
-        if log.name in names:
-            aside.mkdir(parents=True, exist_ok=True, mode=0o700)
-            log.rename(aside / f"audit-{log.name}")

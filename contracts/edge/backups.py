@@ -32,6 +32,8 @@ _CHECK = Text("请核对配置中的路径。", "Check the paths in the configur
 _EXISTS = Text("备份文件已存在", "There is a file of that name already")
 _OTHER = Text("请另选文件名,或给出目录。", "Choose another name, or give a directory.")
 _EARLY = Text("本机时钟早于备份时间 {created}", "The clock of this machine is before the time of the backup, {created}")
+_ELSEWHERE = Text("备份会恢复到配置所指以外的位置", "It would come to another place than the configuration names")
+_INTO = Text("配置中为 {place};请用 --into {base}。", "That is {place}; restore with --into {base}.")
 _SET_CLOCK = Text("请先校准时钟。", "Set the clock first.")
 
 
@@ -98,6 +100,13 @@ def refuse_earlier(manifest: Manifest) -> None:
     """Raise `UserError` where the clock is before the backup: what is numbered by time would be numbered wrongly."""
     if now_ms() < manifest.created:
         raise UserError(_EARLY.fill(created=_stamp(manifest.created)), "", _SET_CLOCK)
+
+
+def refuse_elsewhere(manifest: Manifest, into: Path, name: str, place: Path) -> None:
+    """Raise `UserError` unless `name` in the backup comes to `place`, where the configuration will look for it."""
+    if into / name != normal(place):
+        base = manifest.facts.get("base", "/")
+        raise UserError(_ELSEWHERE, str(into / name), _INTO.fill(place=place, base=base))
 
 
 def aside(into: Path) -> Path:
