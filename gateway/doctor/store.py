@@ -4,9 +4,10 @@
 2. A stream that is `stopped` is an incident. The other states that are not `complete` are for somebody to know;
    answers say them, too.
 3. A write-ahead file that grows without end means that some reader never lets go.
+4. A store that is neither current nor being written learns of no erasure: what was erased since is still in it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +44,14 @@ _RELEASE = Text(
 _REJECTS = Text("{count} 条退回消息尚未写入日志", "{count} rejects are not in the log yet")
 _LOG_FIRST = Text("请检查消息日志与节点的写权限。", "Look at the message log and the node's right to write there.")
 _PENDING = 1000
+_BESIDE = Text(
+    "存储 {number} 不是当前存储:此后删除的内容仍在其中",
+    "Store {number} is not the current one: erased content stays in it",
+)
+_REMOVE = Text(
+    "不再需要时请运行 oncegate store remove {number}。",
+    "When it is no longer needed: `oncegate store remove {number}`.",
+)
 
 _STATES: Final = {
     STOPPED: (
@@ -100,6 +109,13 @@ def judge_burden(wal: int, rejects: int, where: str) -> Iterator[Finding]:
         yield warning(_REJECTS.fill(count=rejects), _LOG_FIRST, where)
 
 
+def judge_beside(idle: Iterable[int], current: int, where: str) -> Iterator[Finding]:
+    """Rule 4; `idle`: the stores that nobody writes."""
+    for number in idle:
+        if number != current:
+            yield warning(_BESIDE.fill(number=number), _REMOVE.fill(number=number), where)
+
+
 # --- gathering ---------------------------------------------------------------------------------------------------
 
 
@@ -114,6 +130,8 @@ def check(situation: Situation) -> Iterator[Finding]:
         return
     if not path.exists():
         raise database.StoreAbsent(path)
+    idle = [one for one in stores.numbers() if not is_held(stores.path(one).with_name(stores.path(one).name + ".lock"))]
+    yield from judge_beside(idle, stores.current() or 0, str(stores.directory))
     with reading(path) as db:
         if db.pragma("application_id") != database.APPLICATION_ID:
             raise Corrupt(f"{path} is not a store")

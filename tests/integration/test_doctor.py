@@ -25,6 +25,7 @@ from gateway.certificates import self_signed
 from gateway.demo.layout import Layout
 from gateway.doctor.run import CHECKS, doctor
 from gateway.ingest.state import StreamState
+from gateway.store.stores import Stores
 from tests.integration.doctor_world import (
     ADAPTER,
     ADAPTER_COMMAND,
@@ -213,6 +214,10 @@ def sql(statement: str) -> Break:
 
 def store(layout: Layout) -> Path:
     return layout.root / "node" / "data" / "stores" / "1.sqlite"
+
+
+def store_beside(layout: Layout, _: ExitStack) -> None:
+    Stores(store(layout).parent, layout.keys / "store.key").new()
 
 
 def data(name: str) -> Callable[[Layout], Path]:
@@ -478,6 +483,7 @@ BROKEN: list[Case] = [
     Case("a damaged store", write(store, b"x" * 65536), "store", "failed", "damaged", "restore", {"streams"}),
     Case("a newer store", sql("PRAGMA user_version = 99"), "store", "failed", "format 99, newer", "Upgrade"),
     Case("an older store", sql("PRAGMA user_version = 1"), "store", "failed", "old format 1", "store build"),
+    Case("a store from before", store_beside, "store", "warning", "erased content stays", "store remove 2"),
     Case(
         "a stopped stream",
         sql(f"UPDATE streams SET state = CAST('{STOPPED}' AS BLOB)"),

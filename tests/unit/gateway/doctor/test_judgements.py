@@ -188,6 +188,10 @@ def test_formats_and_burdens() -> None:
     ]
     assert list(store.judge_burden(store.WAL_BYTES, 1000, "")) == []
     assert [one.level for one in store.judge_burden(store.WAL_BYTES + 1, 1001, "")] == [WARNING, WARNING]
+    assert [one.remedy.en.split(": ")[1] for one in store.judge_beside((0, 2, 3), 3, "") if one.remedy] == [
+        "`oncegate store remove 0`.",
+        "`oncegate store remove 2`.",
+    ]
 
 
 def test_topics_that_differ_alike_are_one_line() -> None:
