@@ -9,9 +9,12 @@ Modes are those of Confluent's schema registry, about documents and their reader
    vanishes disturbs nobody only if it was optional.
 3. FULL is both; NONE neither. TRANSITIVE compares with every former form of this version, otherwise with the last one.
 4. Beside the schema the wire form counts: a field that moves between the open and the hidden part of a message makes
-   older messages invalid (both directions); a key field that vanishes breaks those who look up by it (forward).
+   older messages invalid (both directions); a key field that vanishes breaks those who look up by it (forward). And the
+   offset from UTC: with another one the validity of what was published begins and ends elsewhere (both directions).
 5. A new version number is a new type to everyone; nothing is compared across numbers. Texts, masks, dates and promises
    may change freely.
+6. What was promised holds until it is taken back: a change is judged by the mode of the last form that was signed, not
+   by the one that it sets. The new mode counts from the next change on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +22,7 @@ from dataclasses import dataclass
 
 from contracts.encoding import Json
 from contracts.evidence_types import EvidenceType
-from contracts.schema_inclusion import Narrowing, narrower
+from contracts.schema_inclusion import Narrowing, expanded, narrower
 from contracts.text import Text
 
 BACKWARD, FORWARD = "backward", "forward"
@@ -31,6 +34,7 @@ DIRECTIONS: Mapping[str, tuple[str, ...]] = {
 }
 _TRANSITIVE = "_TRANSITIVE"
 _MOVED = Text("{fact} 在报文中由隐藏变为可见, 或相反", "{fact} moves between the hidden and the open part of messages")
+_OFFSET = Text("时区由 {fact} 更改", "the offset from UTC is no longer {fact}")
 _KEY_GONE = Text("{fact} 不再是查询键", "{fact} is no longer a key field")
 
 
@@ -54,12 +58,17 @@ def breaks(former: EvidenceType, new: EvidenceType) -> tuple[Break, ...]:
 
 
 def incompatible(history: Sequence[EvidenceType], new: EvidenceType) -> tuple[Break, ...]:
-    """What the type's own compatibility mode forbids; `history` holds its former forms, oldest first."""
-    mode = new.compatibility
+    """What the mode that counts forbids; `history` holds the type's former forms, oldest first."""
+    mode = mode_of(history, new)
     directions = DIRECTIONS[mode.removesuffix(_TRANSITIVE)]
     compared = history if mode.endswith(_TRANSITIVE) else history[-1:]
     found = (one for former in compared for one in breaks(former, new) if one.direction in directions)
     return tuple(dict.fromkeys(found))
+
+
+def mode_of(history: Sequence[EvidenceType], new: EvidenceType) -> str:
+    """The compatibility mode that a change is judged by: rule 6."""
+    return (history[-1] if history else new).compatibility
 
 
 def _break(direction: str, one: Narrowing) -> Break:
@@ -68,11 +77,9 @@ def _break(direction: str, one: Narrowing) -> Break:
 
 def _projected(former: EvidenceType, new: EvidenceType) -> dict[str, Json]:
     """The former schema as its readers apply it: they are not shown what they do not know (rule 2)."""
-    added = {name: new.schema["properties"][name] for name in new.fields if name not in former.fields}
-    hidden = {name: subschema for name, subschema in added.items() if name not in new.always}
-    definitions = {**new.schema.get("$defs", {}), **former.schema.get("$defs", {})}
-    properties = {**former.schema["properties"], **hidden}
-    return {**former.schema, "properties": properties, **({"$defs": definitions} if definitions else {})}
+    known, added = expanded(former.schema), expanded(new.schema)["properties"]
+    hidden = {name: added[name] for name in new.fields if name not in former.fields and name not in new.always}
+    return {**known, "properties": {**known["properties"], **hidden}}
 
 
 def _wire(former: EvidenceType, new: EvidenceType) -> Iterator[Break]:
@@ -83,3 +90,5 @@ def _wire(former: EvidenceType, new: EvidenceType) -> Iterator[Break]:
     for name in former.key_fields:
         if name not in new.key_fields:
             yield Break(FORWARD, f"/{name}", "key_fields", _KEY_GONE.fill(fact=name))
+    if former.utc_offset != new.utc_offset:
+        yield from (Break(each, "", "utc_offset", _OFFSET.fill(fact=former.utc_offset)) for each in (BACKWARD, FORWARD))

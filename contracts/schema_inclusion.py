@@ -4,13 +4,17 @@
    empty answer is a proof: each rule of `reader` follows from a rule of `writer`.
 2. What cannot be decided by comparing rules one by one (two different patterns; conditions that differ) counts as
    narrower: nothing is called compatible that has not been shown to be.
-3. References are followed into the `$defs` of their own schema.
+3. References are first replaced by the definitions of their own schema, and annotations dropped: rules are compared by
+   what they say. `schema_lint` sees to it that nothing else stands beside a reference, and that there are no chains.
+4. `properties` says nothing about an absent member, nor about what is no object: a condition on a member is never met
+   only if the member must be there.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from contracts.encoding import Json
+from contracts.encoding import Json, canonical
+from contracts.schema_lint import ANNOTATIONS
 from contracts.text import Text
 
 _UPPER = {"maxLength": "maxLength", "maxItems": "maxItems", "maximum": "maximum"}
@@ -37,16 +41,14 @@ class Narrowing:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A reader's and a writer's subschema of the same place, with the `$defs` of each."""
+    """A reader's and a writer's subschema of the same place, both expanded."""
 
     reader: Mapping[str, Json]
     writer: Mapping[str, Json]
     pointer: str
-    reader_defs: Mapping[str, Json]
-    writer_defs: Mapping[str, Json]
 
     def at(self, step: str, reader: Json, writer: Json) -> "_Pair":
-        return _pair(reader, writer, f"{self.pointer}/{step}", self.reader_defs, self.writer_defs)
+        return _Pair(reader, writer, f"{self.pointer}/{step}")
 
     def says(self, keyword: str, words: Text, fact: object = "") -> Narrowing:
         return Narrowing(self.pointer, keyword, words.fill(keyword=keyword, fact=fact))
@@ -54,23 +56,29 @@ class _Pair:
 
 def narrower(reader: Mapping[str, Json], writer: Mapping[str, Json]) -> tuple[Narrowing, ...]:
     """Rule 1, for whole schemas; empty if every value valid for `writer` is valid for `reader`."""
-    return tuple(_narrower(_pair(reader, writer, "", reader.get("$defs", {}), writer.get("$defs", {}))))
+    return tuple(_narrower(_Pair(expanded(reader), expanded(writer), "")))
 
 
-def _pair(
-    reader: Json, writer: Json, pointer: str, reader_defs: Mapping[str, Json], writer_defs: Mapping[str, Json]
-) -> _Pair:
-    return _Pair(_resolved(reader, reader_defs), _resolved(writer, writer_defs), pointer, reader_defs, writer_defs)
+def expanded(schema: Mapping[str, Json]) -> dict[str, Json]:
+    """A whole schema without references, `$defs` and annotations (rule 3)."""
+    return _expanded({key: value for key, value in schema.items() if key != "$defs"}, schema.get("$defs", {}))
 
 
-def _resolved(schema: Mapping[str, Json], definitions: Mapping[str, Json]) -> Mapping[str, Json]:
-    """The schema with the definition that it refers to; what both say, the reference says too."""
-    if "$ref" not in schema:
-        return schema
-    target: Mapping[str, Json] = definitions[schema["$ref"].removeprefix("#/$defs/")]
-    own = {key: value for key, value in schema.items() if key != "$ref"}
-    clash = any(target.get(key, value) != value for key, value in own.items())
-    return {**target, "allOf": [own, *target.get("allOf", ())]} if clash else {**target, **own}
+def _expanded(schema: Mapping[str, Json], definitions: Mapping[str, Json]) -> dict[str, Json]:
+    if "$ref" in schema:
+        return _expanded(definitions[schema["$ref"].removeprefix("#/$defs/")], {})
+    return {
+        key: _EXPAND[key](value, definitions) if key in _EXPAND else value
+        for key, value in schema.items()
+        if key not in ANNOTATIONS
+    }
+
+
+_EXPAND: Mapping[str, Callable[[Json, Mapping[str, Json]], Json]] = {
+    "properties": lambda members, definitions: {name: _expanded(one, definitions) for name, one in members.items()},
+    "allOf": lambda several, definitions: [_expanded(one, definitions) for one in several],
+    **dict.fromkeys(("items", "if", "then", "else"), _expanded),
+}
 
 
 def _narrower(pair: _Pair) -> Iterator[Narrowing]:
@@ -81,15 +89,23 @@ def _narrower(pair: _Pair) -> Iterator[Narrowing]:
 def _kinds(schema: Mapping[str, Json]) -> frozenset[str]:
     """The types that a schema can have; all of them if it says nothing."""
     values = _values(schema)
-    if values is not None:
-        return frozenset(_KINDS[type(value)] for value in values)
+    return _declared(schema) if values is None else frozenset(_KINDS[type(value)] for value in values)
+
+
+def _declared(schema: Mapping[str, Json]) -> frozenset[str]:
     declared = schema.get("type", _ALL)
     return frozenset((declared,) if isinstance(declared, str) else declared)
 
 
 def _values(schema: Mapping[str, Json]) -> list[Json] | None:
-    """The values that a schema lists; None if it lists none."""
-    return [schema["const"]] if "const" in schema else schema.get("enum")
+    """The values that a schema lists and has a type for; None if it lists none."""
+    lists = [[schema["const"]]] if "const" in schema else []
+    if "enum" in schema:
+        lists.append(schema["enum"])
+    if not lists:
+        return None
+    kinds = _declared(schema)
+    return [one for one in lists[0] if _KINDS[type(one)] in kinds and all(one in other for other in lists[1:])]
 
 
 def _types(pair: _Pair) -> Iterator[Narrowing]:
@@ -166,40 +182,60 @@ def _members(pair: _Pair) -> Iterator[Narrowing]:
             yield from _narrower(pair.at(name, known[name], subschema))
         elif closed:
             yield pair.says("additionalProperties", _UNKNOWN, name)
-    if closed and pair.writer.get("additionalProperties") is not False:
-        yield pair.says("additionalProperties", _UNKNOWN, "*")
+    if pair.writer.get("additionalProperties") is not False:
+        yield from _unforeseen(pair, [name for name in known if name not in written])
     for name in pair.reader.get("required", ()):
         if name not in pair.writer.get("required", ()):
             yield pair.says("required", _REQUIRED, name)
 
 
+def _unforeseen(pair: _Pair, names: Sequence[str]) -> Iterator[Narrowing]:
+    """Where the writer is open: any member may come, with any value."""
+    if pair.reader.get("additionalProperties") is False:
+        yield pair.says("additionalProperties", _UNKNOWN, "*")
+    for name in names:
+        yield from _narrower(pair.at(name, pair.reader["properties"][name], {}))
+
+
 def _conditions(pair: _Pair) -> Iterator[Narrowing]:
-    differing = any(key in pair.reader and pair.reader[key] != pair.writer.get(key) for key in ("if", "then", "else"))
-    if differing or not all(_implied(pair, one) for one in pair.reader.get("allOf", ())):
+    given = frozenset(map(canonical, _demands(pair.writer)))  # bytes: to Python, 1 and true are equal
+    if not all(canonical(one) in given or _implied(pair, one) for one in _demands(pair.reader)):
         yield pair.says("if", _CONDITION)
 
 
+def _demands(schema: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    """The schema's own condition and each of its `allOf`: what is compared as a whole."""
+    own = {key: schema[key] for key in _BRANCHES if key in schema}
+    return [*([own] if own else ()), *schema.get("allOf", ())]
+
+
 def _implied(pair: _Pair, one: Mapping[str, Json]) -> bool:
-    """Whether the writer's values fulfil one of the reader's `allOf`: it says the same; it never meets the condition
-    (the usual case: a code that it does not list); or it fulfils in any case what the condition asks."""
-    if one in pair.writer.get("allOf", ()):
-        return True
-    if _never(one.get("if", {}), pair.writer):
-        return True
-    wanted = one.get("then", {}) if "if" in one else one
-    return "else" not in one and not any(
-        _narrower(_pair(wanted, pair.writer, pair.pointer, pair.reader_defs, pair.writer_defs))
-    )
+    """Whether the writer's values fulfil one of the reader's demands: they never meet the condition (the usual case: a
+    code that is not listed) and fulfil `else`, or they fulfil in any case what both branches ask."""
+    wanted = [{key: value for key, value in one.items() if key not in _BRANCHES}]
+    if "if" in one:
+        reached = ("else",) if _never(one["if"], pair.writer) else ("then", "else")
+        wanted += [one[key] for key in reached if key in one]
+    return not any(any(_narrower(_Pair(each, pair.writer, pair.pointer))) for each in wanted)
 
 
 def _never(condition: Mapping[str, Json], writer: Mapping[str, Json]) -> bool:
-    for name, wanted in condition.get("properties", {}).items():
-        values = _values(writer.get("properties", {}).get(name, {}))
-        if values is not None and "const" in wanted and wanted["const"] not in values:
-            return True
-    return False
+    """Rule 4."""
+    if _kinds(writer) != {"object"}:
+        return False
+    there = {*writer.get("required", ()), *condition.get("required", ())}
+    return any(
+        name in there and _excluded(wanted, writer.get("properties", {}).get(name, {}))
+        for name, wanted in condition.get("properties", {}).items()
+    )
 
 
+def _excluded(wanted: Mapping[str, Json], member: Mapping[str, Json]) -> bool:
+    values = _values(member)
+    return values is not None and "const" in wanted and wanted["const"] not in values
+
+
+_BRANCHES = ("if", "then", "else")
 _KINDS: Mapping[type, str] = {str: "string", int: "integer", bool: "boolean"}
 _ALL = ("array", "boolean", "integer", "null", "object", "string")
 _BOUNDED: Mapping[str, frozenset[str]] = {

@@ -13,7 +13,7 @@ from contracts.edge.files import write_atomic
 from contracts.encoding import canonical
 from contracts.errors import Fault, UserError
 from contracts.evidence_types import EvidenceType
-from contracts.evolution import incompatible
+from contracts.evolution import incompatible, mode_of
 from contracts.text import Text
 
 Past = Mapping[str, tuple[EvidenceType, ...]]  # by vct, oldest form first
@@ -39,11 +39,13 @@ def _forms(path: Path) -> tuple[EvidenceType, ...]:
 def breaks(past: Past, types: Iterable[EvidenceType]) -> Iterator[Text]:
     """What the new forms break of what their compatibility modes promise, in words."""
     for new in types:
-        for one in incompatible(past.get(new.vct, ()), new):
+        former = past.get(new.vct, ())
+        mode = mode_of(former, new)
+        for one in incompatible(former, new):
             where = one.pointer or "/"
             yield Text(
-                f"{new.vct} {where}: {one.words.zh}({new.compatibility});不兼容的变更须用新的版本号 version",
-                f"{new.vct} {where}: {one.words.en} ({new.compatibility}); an incompatible change needs a new version",
+                f"{new.vct} {where}: {one.words.zh}({mode});不兼容的变更须用新的版本号 version",
+                f"{new.vct} {where}: {one.words.en} ({mode}); an incompatible change needs a new version",
             )
 
 
