@@ -8,6 +8,7 @@
 import datetime
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import NoReturn
 
 from contracts.encoding import Json
@@ -37,14 +38,16 @@ def mistake(place: Place, what: tuple[str, str], remedy: tuple[str, str]) -> NoR
 
 
 def known_keys(table: Mapping[str, Json], allowed: Collection[str], place: Place) -> None:
-    """Refuse keys that nobody reads."""
+    """Refuse keys that nobody reads; the mistake stands at the key, and names the nearest known one."""
     for key in table:
         if key not in allowed:
             choices = ", ".join(sorted(allowed))
+            near = get_close_matches(key, allowed, 1)
+            meant = (f"是否想写 {near[0]}? ", f"did you mean {near[0]}? ") if near else ("", "")
             mistake(
-                place,
+                place.at(key),
                 (f"未知的键 {key}", f"unknown key {key}"),
-                (f"可用的键: {choices}", f"known keys: {choices}"),
+                (f"{meant[0]}可用的键: {choices}", f"{meant[1]}known keys: {choices}"),
             )
 
 

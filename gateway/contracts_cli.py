@@ -14,7 +14,7 @@ from contracts.edge.i18n import language
 from contracts.edge.output import EXIT_MISTAKE, complain, emit_json, explained, say
 from contracts.errors import UserError
 from contracts.evidence_types import HOME_OFFSET, EvidenceType
-from contracts.evolution import Break, breaks, incompatible
+from contracts.evolution import Break, breaks, incompatible, mode_of
 from contracts.life_cycle import local_day
 from contracts.service_items import ServiceItem
 from contracts.text import Text
@@ -70,6 +70,8 @@ def _mistake(error: UserError) -> dict[str, object]:
 def diff(former: Path, new_form: Path, as_json: bool) -> None:
     """Compare two forms of a type; ends with `EXIT_INCOMPATIBLE` if the new one needs another version."""
     one, other = files.read_type(former), files.read_type(new_form)
+    if one.id != other.id:
+        raise _two_types(one, other, new_form)
     same = one.vct == other.vct
     found = breaks(one, other)
     refused = incompatible((one,), other) if same else ()
@@ -78,7 +80,7 @@ def diff(former: Path, new_form: Path, as_json: bool) -> None:
             {
                 "former": one.vct,
                 "new": other.vct,
-                "mode": other.compatibility,
+                "mode": mode_of((one,), other) if same else other.compatibility,
                 "compatible": not refused,
                 "breaks": [_break(each) for each in found],
             }
@@ -88,6 +90,16 @@ def diff(former: Path, new_form: Path, as_json: bool) -> None:
         say(_verdict(one, other, same, refused))
     if refused:
         raise Exit(EXIT_INCOMPATIBLE)
+
+
+def _two_types(one: EvidenceType, other: EvidenceType, where: Path) -> UserError:
+    return UserError(
+        Text(
+            f"{other.id} 与 {one.id} 不是同一个证照类型", f"{other.id} and {one.id} are two types, not two forms of one"
+        ),
+        str(where),
+        Text("请比较 id 相同的两个文件。", "Compare two files with the same id."),
+    )
 
 
 def _break(one: Break) -> dict[str, object]:
@@ -106,18 +118,21 @@ def _verdict(one: EvidenceType, other: EvidenceType, same: bool, refused: tuple[
             f"{other.vct} 是另一个版本, 不要求与 {one.vct} 兼容",
             f"{other.vct} is another version: it need not fit {one.vct}",
         )
+    mode = mode_of((one,), other)
     if refused:
         return Text(
-            f"不兼容({other.compatibility}), 须用新的版本号",
-            f"Incompatible ({other.compatibility}): it needs a new version",
+            f"不兼容({mode}), 须用新的版本号",
+            f"Incompatible ({mode}): it needs a new version",
         )
-    return Text(f"兼容({other.compatibility})", f"Compatible ({other.compatibility})")
+    return Text(f"兼容({mode})", f"Compatible ({mode})")
 
 
 def list_all(directory: Path | None, as_json: bool) -> None:
     """The types and items of a directory, or those shipped."""
     types = catalogue.evidence_types() if directory is None else tuple(files.read_types(directory))
     items = catalogue.service_items() if directory is None else tuple(files.read_items(directory))
+    if directory is not None and not types and not items:
+        raise _nothing_in(directory)
     day = _today()
     if as_json:
         emit_json(

@@ -57,6 +57,13 @@ def examples(old: str, new: str) -> Callable[[Path], None]:
     return lambda home: change(file(home, ".examples.json"), old, new)
 
 
+def whole_examples(text: str) -> Callable[[Path], None]:
+    def write(home: Path) -> None:
+        file(home, ".examples.json").write_text(text, "utf-8")
+
+    return write
+
+
 def item(text: str) -> Callable[[Path], None]:
     def write(home: Path) -> None:
         (home / "service-items").mkdir()
@@ -80,7 +87,7 @@ replaces_paper = { zh-CN = "犬证", en = "Licence" }
 MISTAKES: list[tuple[Callable[[Path], None], str, str]] = [
     (toml('validity_rule = "open_ended"', 'validity_rule = "open"'), ".toml:10", "open_ended"),
     (toml('secrecy = "none"', 'secrecy = "work_secret"'), ".toml:9", "work secret"),
-    (toml("freshness_hours = 24", "freshnes_hours = 24"), ".toml", "freshnes_hours"),
+    (toml("freshness_hours = 24", "freshnes_hours = 24"), ".toml:11", "did you mean freshness_hours?"),
     (toml('category.sensitivity = "public"', 'category.sensitivity = "open"'), ".toml:21", "sensitive"),
     (toml('en = "Special"', 'en = ""'), ".toml:23", "en"),
     (toml("names = {", "names = "), ".toml:5", "TOML"),
@@ -88,7 +95,14 @@ MISTAKES: list[tuple[Callable[[Path], None], str, str]] = [
     (schema('"type": "string",\n      "format"', '"type": "text",\n      "format"'), ".schema.json", "text"),
     (schema('"^[0-9]{8}$"', '"^(?=x)[0-9]{8}$"'), ".schema.json:7", "look-around"),
     (schema('"additionalProperties": false', '"additionalProperties": true'), ".schema.json", "false"),
-    (schema("{", "["), ".schema.json", "JSON"),
+    (schema("{", "["), ".schema.json:", "JSON"),
+    (schema('"maxLength": 8', '"maxLength": 8,,'), ".schema.json:8", "JSON"),
+    (schema('"maxLength": 8', '"maxLength": 8, "maxLength": 8'), ".schema.json:8", "twice"),
+    (whole_examples('{"valid": [5], "invalid": [5, 6]}'), ".examples.json", "valid 1"),
+    (whole_examples('{"valid": 5}'), ".examples.json", "right form: valid"),
+    (whole_examples('{"valid": [{}], "invalid": [{}, 6]}'), ".examples.json", "invalid 2"),
+    (whole_examples('{"valid": [{}], "invalid": [{"set": 5}, {}]}'), ".examples.json", "invalid 1 set"),
+    (whole_examples('{"valid": [{}], "invalid": [{"remove": [[]]}, {}]}'), ".examples.json", "invalid 1 remove"),
     (lambda home: file(home, ".schema.json").unlink(), ".schema.json", "missing"),
     (lambda home: file(home, ".examples.json").unlink(), ".examples.json", "missing"),
     (examples('"status": "valid"', '"status": "fine"'), ".examples.json", "Valid example 1"),
@@ -133,3 +147,34 @@ def test_a_difference_and_its_verdict(home: Path, tmp_path: Path, capsys: pytest
     assert told["compatible"] is False
     change(file(other, ".toml"), "version = 1", "version = 2")
     assert execute(app, arguments) == 0
+
+
+def test_a_schema_that_our_rules_refuse_is_not_told_twice(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(file(home, ".schema.json"), '"maxLength": 8', '"maxLength": -8')
+    assert execute(app, ["contracts", "check", str(home), "--json"]) == 2
+    (one,) = json.loads(capsys.readouterr().out)["mistakes"]
+    assert ".schema.json:8" in one["where"]
+
+
+def test_a_directory_without_types_is_not_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["--json"]):
+        assert execute(app, ["contracts", "list", "--dir", str(tmp_path / "nowhere"), *arguments]) == 2
+        assert "nowhere" in capsys.readouterr().err
+
+
+def test_two_types_are_not_compared(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(app, ["contracts", "new", "cn.cat-licence", "--dir", str(home)]) == 0
+    cat = home / "evidence-types" / "cn.cat-licence.toml"
+    capsys.readouterr()
+    assert execute(app, ["contracts", "diff", str(file(home, ".toml")), str(cat)]) == 2
+    assert "cn.cat-licence" in capsys.readouterr().err
+
+
+def test_a_change_is_judged_by_the_mode_before_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = home / "new"
+    assert execute(app, ["contracts", "new", DOG, "--dir", str(other)]) == 0
+    change(file(other, ".schema.json"), '"maxLength": 8', '"maxLength": 7')
+    change(file(other, ".toml"), "freshness_hours = 24", 'freshness_hours = 24\ncompatibility = "NONE"')
+    capsys.readouterr()
+    assert execute(app, ["contracts", "diff", str(file(home, ".toml")), str(file(other, ".toml")), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["mode"] == "FULL_TRANSITIVE"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from contracts.edge.authoring.json_lines import line_of
+from contracts.edge.authoring.json_lines import line_of, line_of_mistake
 from contracts.edge.config import read_toml
 from contracts.edge.toml_lines import line_numbers
 from contracts.edge.toml_lines import line_of as toml_line_of
@@ -112,13 +112,17 @@ def read_item(path: Path) -> ServiceItem:
 
 
 def read_json(path: Path, missing: Text) -> dict[str, Json]:
-    """A strict JSON object; raises `UserError`."""
+    """A strict JSON object; raises `UserError`, with the line where the text itself is wrong."""
     try:
-        return parse_object(path.read_bytes())
+        data = path.read_bytes()
     except OSError:
         raise UserError(missing, str(path), _BESIDE) from None
+    try:
+        return parse_object(data)
     except Fault as fault:
-        where = " ".join(part for part in (str(path), fault.pointer, fault.detail) if part)
+        line = line_of_mistake(data.decode("utf-8", "replace"))
+        file = str(path) if line is None else f"{path}:{line}"
+        where = " ".join(part for part in (file, fault.pointer, fault.detail) if part)
         raise UserError(fault.row.title, where, _CORRECT) from None
 
 
@@ -128,7 +132,7 @@ def _at_its_line(error: UserError, path: Path) -> UserError:
     if file != str(path) or not dotted:
         return error
     steps = dotted.split(".")
-    if steps[0] == "schema" and len(steps) > 1:
+    if steps[0] == "schema":
         schema = schema_file(path)
         line, where = line_of(schema.read_text("utf-8"), steps[1:]), str(schema)
     else:

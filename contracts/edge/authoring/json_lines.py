@@ -4,7 +4,10 @@ Only a hint for error messages: member names are looked for one after the other,
 """
 
 import json
+import re
 from collections.abc import Sequence
+
+_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|[{}]')
 
 
 def line_of(text: str, path: Sequence[str]) -> int | None:
@@ -18,3 +21,31 @@ def line_of(text: str, path: Sequence[str]) -> int | None:
             break
         at, found = next_at + 1, next_at
     return None if found is None else text.count("\n", 0, found) + 1
+
+
+def line_of_mistake(text: str) -> int | None:
+    """The line (from 1) where a text stops being strict JSON: its syntax error, or the second member of one name."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return error.lineno
+    except (ValueError, RecursionError):
+        return None
+    at = _second_of_a_name(text)
+    return None if at is None else text.count("\n", 0, at) + 1
+
+
+def _second_of_a_name(text: str) -> int | None:
+    """The offset of the first member, in a syntactically good text, whose name its object has already."""
+    objects: list[set[str]] = []
+    for token in _TOKEN.finditer(text):
+        if token[0] == "{":
+            objects.append(set())
+        elif token[0] == "}":
+            objects.pop()
+        elif token[2]:
+            name = json.loads(token[1])
+            if name in objects[-1]:
+                return token.start()
+            objects[-1].add(name)
+    return None
