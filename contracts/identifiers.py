@@ -139,8 +139,11 @@ PLATE_KINDS = frozenset(f"{kind:02}" for kind in (*range(1, 28), 31, 32, 41, 42,
 FORMATS: Mapping[str, Callable[[str], bool]] = {
     "cn.ric": resident_number,
     "cn.uscc": credit_code,
-    # Mainland plates of GA 36-2018: five characters, six for new energy, or four or five and a suffix. No I and no O.
-    "cn.plate": _pattern(f"[{_PROVINCES}][A-HJ-NP-Z](?:[0-9A-HJ-NP-Z]{{5,6}}|[0-9A-HJ-NP-Z]{{4,5}}[学警港澳挂领试超])"),
+    # Mainland plates of GA 36-2018: five characters, six for new energy, or four or five and a suffix (领: consulates).
+    # No I and no O. Embassies: 使, three digits for the country, three for the car.
+    "cn.plate": _pattern(
+        f"[{_PROVINCES}][A-HJ-NP-Z](?:[0-9A-HJ-NP-Z]{{5,6}}|[0-9A-HJ-NP-Z]{{4,5}}[学警港澳挂领试超])|使[0-9]{{6}}"
+    ),
     "cn.plate-kind": PLATE_KINDS.__contains__,
     "cn.plate-with-kind": plate_with_kind,
     "cn.licence-id": _pattern(  # GB/T 36904: root, type, issuer, serial number, version, check character
@@ -148,7 +151,9 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
     ),
     "cn.hk-mo-permit": _pattern(r"[HM](?:[0-9]{8}|[0-9]{10})"),  # 港澳居民来往内地通行证
     "cn.tw-permit": _pattern(r"[0-9]{8}(?:[0-9]{2})?"),  # 台湾居民来往大陆通行证
-    "cn.travel-document": _pattern(r"(?:[EGCLTW][0-9]{8}|[ECL][A-HJ-NP-Z][0-9]{7})"),
+    # Passports: ordinary E, G; diplomatic D, DE; service and public affairs S, SE, P, PE (older ones: seven digits);
+    # and permits.
+    "cn.travel-document": _pattern(r"(?:[EGCLTW][0-9]{8}|[DPS][0-9]{7,8}|[ECL][A-HJ-NP-Z][0-9]{7}|[DPS]E[0-9]{7})"),
     "cn.real-estate-unit": _pattern(r"[0-9]{12}[A-Z]{2}[0-9]{5}[FLQW][0-9]{8}"),  # GB/T 37346-2019
     "cn.region": _pattern(r"[1-9][0-9]{5}(?:[0-9]{6})?"),  # GB/T 2260, GB/T 10114
     NAME: _pattern(rf"[^\s{_UNSEEN}](?:[^{_UNSEEN}]*[^\s{_UNSEEN}])?"),

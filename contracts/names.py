@@ -7,8 +7,13 @@
 2. `flags` names what a reader should know: characters of private use, which mean something else on every system;
    replacement marks; characters outside GBK, which systems still lose or rewrite. Nothing is ever dropped for that.
 3. `compare` says match only for equal normal forms without doubtful characters, and mismatch only where the difference
-   cannot come from what systems do to names. Everything between is `not_sure`, for a person to look at: a doubtful or
-   rare character against any other, a dot or an ending lost, Latin parts in another order.
+   cannot come from what systems do to names. Everything between is `not_sure`, for a person to look at: an ending
+   lost, parts in another order, or names that are equal but for
+   a. separators: dots, spaces, hyphens, slashes;
+   b. how Latin letters with marks are written: MÜLLER, MUELLER, MULLER; LÜ, LYU, LV;
+   c. a doubtful or rare character, which stands for any others or was dropped;
+   d. a character that GB 2312 cannot encode: systems dropped it, wrote it in two parts (镕 as 金容), or took another
+      for it. Nearly all traditional characters with a simplified form are such: no table of variants is needed.
 """
 
 import re
@@ -21,22 +26,40 @@ PRIVATE_USE, REPLACED, RARE, VARIATION = "private_use", "replaced", "rare", "var
 MIN_CUT: Final = 8  # characters: registers cut long names, none cuts at fewer
 
 _DOT = "\u00b7"
-# What fonts and keyboards offer for U+00B7; NFKC has made U+FF65 a U+30FB and U+2024 a full stop before.
-_DOTS = re.compile(r"\s*[\u00b7\u0387\u0701\u16eb\u2022\u2027\u2219\u22c5\u25cf\u2e31\u2e33\u30fb\ua78f]\s*")
-_STOP_INSIDE = re.compile(r"(?<=[^\W\d_a-zA-Z])\s*[.．。]\s*(?=[^\W\d_a-zA-Z])")  # a full stop between other letters
+# What fonts and keyboards offer for U+00B7; NFKC has made U+FF65 a U+30FB, U+318D a U+119E, U+2024 a full stop before.
+_DOTS = re.compile(
+    r"\s*[\u00b7\u0387\u0701\u119e\u16eb\u2022\u2027\u2218\u2219\u22c5\u25cf\u25e6\u2e31\u2e33\u30fb\ua78f]\s*"
+)
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U000ffffd\U00100000-\U0010fffd]")
 _REPLACEMENT = re.compile("[\ufffd\u3013\u25a1\u25a0?*＊？]")
 _HAN = r"[\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]"
+_LETTER, _OTHER_LETTER = r"[^\W\d_]", r"[^\W\d_a-zA-Z]"
+_STOP_INSIDE = re.compile(  # a full stop between letters that are not ASCII, or a Chinese character and any letter
+    rf"(?<={_OTHER_LETTER})\s*[.。]\s*(?={_OTHER_LETTER})"
+    rf"|(?<={_HAN})\s*[.。]\s*(?={_LETTER})|(?<={_LETTER})\s*[.。]\s*(?={_HAN})"
+)
 _LOOSE_SPACE = re.compile(rf"(?<={_HAN})\s+|\s+(?={_HAN})")
 _SPACES = re.compile(r"\s+")
+_CIRCLES = frozenset("\u25cb\u25ef")  # written for \u3007 and for a character that is hidden or not known
+
+_SEPARATORS = re.compile(r"[\s\u00b7.。,、\u4e36'\u2018\u2019/\\_\-\u2010-\u2015\u2212]")
+_MARKS = re.compile("[\u0300-\u036f]")
+_PLAIN_LETTERS = str.maketrans({"Æ": "A", "Œ": "O", "Ø": "O", "Ł": "L", "Đ": "D", "Ð": "D", "Þ": "TH", "ẞ": "SS"})
+_TWO_VOWELS = re.compile(r"([AOU])E|A(A)")  # how systems write Ä, Ö, Ü and Å without their marks
+_PINYIN_U = re.compile(r"\b([LN])(?:YU|V)(?=E|\b)")  # Ü on passports, and as input methods have it
+_LONGEST: Final = 200  # characters: a longer name with a doubtful one is left to a person, for the work is quadratic
 
 
 def normalise(name: str) -> str:
     """The normal form (rule 1). Never fails; normalising twice changes nothing."""
-    name = _SELECTORS.sub("", unicodedata.normalize("NFKC", name))
+    name = _nfkc(_nfkc(_SELECTORS.sub("", name)).upper())  # again: capitals of some Greek letters come in parts
     name = _STOP_INSIDE.sub(_DOT, _DOTS.sub(_DOT, name))
-    return _SPACES.sub(" ", _LOOSE_SPACE.sub("", name)).strip().upper()
+    return _SPACES.sub(" ", _LOOSE_SPACE.sub("", name)).strip()
+
+
+def _nfkc(name: str) -> str:
+    return unicodedata.normalize("NFKC", name)
 
 
 def flags(name: str) -> tuple[str, ...]:
@@ -45,12 +68,16 @@ def flags(name: str) -> tuple[str, ...]:
 
 
 def _rare(character: str) -> bool:
-    return character > "\u2e7f" and not _encodable(character)
+    return _lacks("gbk", character)
 
 
-def _encodable(character: str) -> bool:
+def _lacks(encoding: str, character: str) -> bool:
+    return character > "\u2e7f" and not _encodable(encoding, character)
+
+
+def _encodable(encoding: str, character: str) -> bool:
     try:
-        character.encode("gbk")
+        character.encode(encoding)
     except UnicodeEncodeError:
         return False
     return True
@@ -76,35 +103,56 @@ def compare(one: str, other: str) -> str:
 
 def _doubtful(character: str) -> bool:
     """Whether nobody can say which character is meant."""
-    return _PRIVATE.match(character) is not None or _REPLACEMENT.match(character) is not None
-
-
-def _doubtful_or_rare(character: str) -> bool:
-    return _doubtful(character) or _rare(character)
+    return character in _CIRCLES or _PRIVATE.match(character) is not None or _REPLACEMENT.match(character) is not None
 
 
 def _same_but_for_doubtful(left: str, right: str) -> bool:
-    return len(left) == len(right) and all(
-        a == b or _doubtful_or_rare(a) or _doubtful_or_rare(b) for a, b in zip(left, right, strict=True)
-    )
+    """Whether the two can be read as one name (rules 3a to 3d)."""
+    left, right = _bare(left), _bare(right)
+    if left == right:
+        return True
+    if not any(_reach(character) for character in left + right):
+        return False
+    return max(len(left), len(right)) > _LONGEST or _aligned(left, right)
 
 
-def _rare_written_in_parts(left: str, right: str) -> bool:
-    """One rare character written as two or more ordinary ones (䶮 as 龙天): all else is equal."""
-    shorter, longer = sorted((left, right), key=len)
-    for at, character in enumerate(shorter):
-        rest = len(shorter) - at - 1
-        if _doubtful_or_rare(character) and longer.startswith(shorter[:at]) and longer.endswith(shorter[at + 1 :]):
-            return at + rest < len(longer)
-    return False
+def _aligned(left: str, right: str) -> bool:
+    """Whether some walk through both reaches both ends: by equal characters, or by one in doubt and what it covers."""
+    doubts = tuple(map(_reach, left)), tuple(map(_reach, right))
+    seen, todo = {(0, 0)}, [(0, 0)]
+    while todo:
+        at, to = todo.pop()
+        steps = {(at + 1, to + 1)} if left[at : at + 1] == right[to : to + 1] else set()
+        if at < len(left):
+            steps |= {(at + 1, to + covered) for covered in range(doubts[0][at])}
+        if to < len(right):
+            steps |= {(at + covered, to + 1) for covered in range(doubts[1][to])}
+        new = {(i, j) for i, j in steps if i <= len(left) and j <= len(right)} - seen
+        seen |= new
+        todo.extend(new)
+    return (len(left), len(right)) in seen
 
 
-def _dots_lost(left: str, right: str) -> bool:
-    return _bare(left) == _bare(right)
+def _reach(character: str) -> int:
+    """How many characters this one may stand for, and one: 0 for an ordinary one, which stands for itself only."""
+    if _doubtful(character) or _rare(character):
+        return _COVERS_RARE
+    return _COVERS_VARIANT if _lacks("gb2312", character) else 0
+
+
+_COVERS_RARE: Final = 9  # none to eight: systems spell such characters out, (上龙下天) and the like
+_COVERS_VARIANT: Final = 3  # none, another, or its two parts
 
 
 def _bare(name: str) -> str:
-    return name.replace(_DOT, "").replace(" ", "")
+    return _SEPARATORS.sub("", _without_marks(name))
+
+
+def _without_marks(name: str) -> str:
+    """Latin letters as systems without marks write them, all ways as one (rule 3b)."""
+    plain = unicodedata.normalize("NFD", name).translate(_PLAIN_LETTERS)
+    plain = _PINYIN_U.sub(r"\1U", unicodedata.normalize("NFC", _MARKS.sub("", plain)))
+    return _TWO_VOWELS.sub(r"\1\2", plain)
 
 
 def _cut(left: str, right: str) -> bool:
@@ -113,11 +161,11 @@ def _cut(left: str, right: str) -> bool:
 
 
 def _other_order(left: str, right: str) -> bool:
-    return left.isascii() and sorted(_parts(left)) == sorted(_parts(right))
+    return sorted(_parts(left)) == sorted(_parts(right))
 
 
 def _parts(name: str) -> list[str]:
-    return name.replace(",", " ").split()
+    return _without_marks(name).replace(",", " ").split()
 
 
-_EXCUSES = (_same_but_for_doubtful, _rare_written_in_parts, _dots_lost, _cut, _other_order)
+_EXCUSES = (_same_but_for_doubtful, _cut, _other_order)
