@@ -27,6 +27,7 @@ setup: .venv/.runtime ## install into .venv (pinned versions and hashes)
 
 setup-dev: .venv/.dev tests/integration/interop/node_modules/.installed \
   tests/integration/interop/go/.downloaded ## what the tests need
+	sh deploy/setup/tools.sh
 	sh deploy/kafka/kafka.sh install
 	sh deploy/setup/faketime.sh
 	sh deploy/setup/databases.sh

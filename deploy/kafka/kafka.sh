@@ -75,7 +75,7 @@ case $nodes in '' | 1 | 3) ;; *) fail "--nodes must be 1 or 3, not '$nodes'" ;; 
 case $security in '' | none | sasl_tls) ;; *) fail "--security must be none or sasl_tls, not '$security'" ;; esac
 case $port in
   '') ;;
-  *[!0-9]* | ??????*) fail "--port must be a number from 1 to 65500, not '$port'" ;;
+  *[!0-9]* | 0* | ??????*) fail "--port must be a number from 1 to 65500, not '$port'" ;;
   *) { [ "$port" -ge 1 ] && [ "$port" -le 65500 ]; } || fail "--port must be a number from 1 to 65500, not '$port'" ;;
 esac
 case $dir in /*) ;; *) dir=$PWD/$dir ;; esac

@@ -12,12 +12,15 @@ has_postgres || wanted="postgresql"
 has_mariadb || wanted="$wanted mariadb-server"
 [ -n "$wanted" ] || exit 0
 
-# Debian starts a service as it installs it, unless this file says no.
+apt_ready $wanted
+
+# Debian starts a service as it installs it, unless this file says no. dash runs what is trapped at EXIT only if the
+# script exits, so signals make it exit.
 policy=/usr/sbin/policy-rc.d
-root=$([ "$(id -u)" = 0 ] || command -v sudo || true)
-if command -v apt-get >/dev/null && [ ! -e "$policy" ]; then
-  trap '$root rm -f "$policy"' EXIT
-  printf '#!/bin/sh\nexit 101\n' | $root tee "$policy" >/dev/null
-  $root chmod 755 "$policy"
+if [ ! -e "$policy" ]; then
+  trap '$as_root rm -f "$policy"' EXIT
+  trap 'exit 130' INT TERM HUP
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+  $as_root chmod 755 "$policy"
 fi
 apt_install $wanted

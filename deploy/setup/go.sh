@@ -8,6 +8,7 @@ if ! command -v go >/dev/null; then
 fi
 copy=$(mktemp -d)
 trap 'rm -r "$copy"' EXIT
+trap 'exit 130' INT TERM HUP # dash runs what is trapped at EXIT only if the script exits
 for folder; do
   (
     cd "$folder"

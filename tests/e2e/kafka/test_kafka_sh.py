@@ -25,6 +25,7 @@ def _refused(*arguments: str, code: int = 2) -> str:
         (["start", "--nodes", "2"], "--nodes must be 1 or 3"),
         (["start", "--port", "http"], "--port must be a number"),
         (["start", "--port", "65536"], "--port must be a number"),
+        (["start", "--port", "08"], "--port must be a number"),
         (["start", "--port"], "--port needs a value"),
         (["start", "--security", "tls"], "--security must be none or sasl_tls"),
         (["start", "--verbose"], "unknown option '--verbose'"),
