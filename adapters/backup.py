@@ -3,12 +3,15 @@
 1. In a backup are the configuration, the files that it names (mappings and types too, sources not), and a copy of the
    outbox as it is at one instant, taken while the adapter may run; without what waits to be sent, so without contents.
 2. An outbox from a backup is old: numbers that it would give have been given. So it never goes on where it stood. A
-   restore begins a new epoch for each stream, above every one before, and drops what was still to be sent; the next
-   run restates everything, and what only the lost outbox had published is withdrawn or published again by that.
+   restore begins a new epoch for each stream that the outbox knows, configured or not, above every one before: those
+   of the outbox, and those of our own statements on the log, as far as their feed key is in the backup. It drops what
+   was still to be sent; the next run restates everything, and what only the lost outbox had published is withdrawn or
+   published again by that.
 3. What was erased after the backup was made stays erased: the log is read for erasures first, and without the log
    nothing is restored. Their keys are believed as they stand, because the month's feed key may be lost with the outbox;
    a wrong one closes a record that `readmit` opens again.
-4. Everything is checked beside its place before anything is put there; the outbox comes last.
+4. Everything is checked beside its place before anything is put there; the outbox comes last. One that is moved aside
+   takes along what SQLite keeps beside it: committed rows may be in there only.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,6 +24,7 @@ import apsw
 import orjson
 
 from adapters import outbox_journal
+from adapters.backup_log import OwnStatements, read_log
 from adapters.config import AdapterConfig, load
 from adapters.outbox import Outbox
 from adapters.outbox_file import Lock
@@ -34,13 +38,11 @@ from contracts.edge.scrubbing import VFS
 from contracts.edge.transport import Transport, open_transport
 from contracts.errors import Corrupt, UserError
 from contracts.hpke import UnwrapKey, WrapKey
-from contracts.messages import ERASED_PREFIX
+from contracts.streams import Stream
 from contracts.text import Text
 
 KIND = "adapter"
-READ_AT_ONCE = 1000
-_PARTS = ("-wal", "-shm")
-_PREFIX = ERASED_PREFIX.encode()
+_PARTS = ("-wal", "-shm", "-journal")
 _NO_OUTBOX = Text("尚无发件箱可备份", "There is no outbox to back up yet")
 _RUN_FIRST = Text("请先运行适配器。", "Run the adapter first.")
 _ERASE = """
@@ -108,18 +110,19 @@ def restore(
     file: Path, key: UnwrapKey | None, into: Path, replace: bool, advance: Callable[[int], None] = lambda _: None
 ) -> Restored:
     """Bring an adapter back into the directory `into`. Raises `UserError`, `LogUnavailable` (rule 3), `Corrupt`."""
-    into = into.absolute()
+    into = backups.normal(into)
     with archive.staging(into) as staged, ExitStack() as stack:
         manifest = archive.unpack(file, KIND, key, staged)
+        archive.require(manifest, file, ("adapter",), ("config", "outbox"))
         backups.refuse_earlier(manifest)
         place = manifest.facts["config"]
         config, outbox = load(staged / place), into / manifest.facts["outbox"]
+        backups.refuse_elsewhere(manifest, into, manifest.facts["outbox"], backups.final(config.outbox, staged, into))
         if outbox.parent.is_dir():
             stack.enter_context(Lock(outbox))
         epochs, erased = _renew(staged / manifest.facts["outbox"], config, _log(config, staged / place, into), advance)
         aside = backups.aside(into) if replace else None
-        archive.install(staged, manifest, into, aside)
-        _drop_parts(outbox)
+        archive.install(staged, manifest, into, aside, parts=[manifest.facts["outbox"] + part for part in _PARTS])
     moved = aside if aside is not None and aside.exists() else None
     return Restored(manifest, into / place, epochs, erased, moved)
 
@@ -141,15 +144,22 @@ def _renew(
     _check(outbox)
     epochs, erased = {}, 0
     with Outbox(outbox, config.organisation, config.adapter) as opened:
-        for stream in config.streams:
-            state = opened.known_stream(stream.stream.evidence_type)
+        for name in _known_types(opened):
+            state = opened.known_stream(name)
             if state is None:
                 continue
-            erased += _erase(opened, state, _erasures(log, stream.stream.topic, advance))
-            reason = "restored from a backup"
-            epochs[stream.stream.evidence_type] = outbox_journal.begin_epoch(opened, state, now_ms(), reason)
+            ours = OwnStatements(opened, state, Stream(config.organisation, config.adapter, name), config.key.public)
+            erasures, highest = read_log(log, ours, advance)
+            erased += _erase(opened, state, erasures)
+            at = max(now_ms(), highest + 1)
+            epochs[name] = outbox_journal.begin_epoch(opened, state, at, "restored from a backup")
         opened.tidy()
     return epochs, erased
+
+
+def _known_types(outbox: Outbox) -> list[str]:
+    with outbox.looking() as db:
+        return [name for (name,) in db.execute("SELECT type FROM streams ORDER BY id")]
 
 
 def _check(outbox: Path) -> None:
@@ -170,23 +180,3 @@ def _erase(outbox: Outbox, state: StreamState, records: set[str]) -> int:
         db.execute(_ERASE, bindings)
         db.execute(_EMPTY, bindings)
     return len(new)
-
-
-def _erasures(log: Transport, topic: str, advance: Callable[[int], None]) -> set[str]:
-    """The records that the log says were erased. Raises `TopicUnknown`, `LogUnavailable`."""
-    found: set[str] = set()
-    with log.reader() as reader:
-        reader.assign({topic: reader.earliest(topic)})
-        end = reader.end(topic)
-        while reader.position(topic) < end:
-            records = reader.read(READ_AT_ONCE, 1.0)
-            keys = (record.key for record in records if record.key.startswith(_PREFIX))
-            found.update(key.removeprefix(_PREFIX).decode("utf-8", "replace") for key in keys)
-            advance(len(records))
-    return found
-
-
-def _drop_parts(outbox: Path) -> None:
-    """What SQLite kept beside the outbox that was there would be taken for this one's."""
-    for part in _PARTS:
-        outbox.with_name(outbox.name + part).unlink(missing_ok=True)

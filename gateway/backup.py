@@ -104,10 +104,10 @@ def restore(
         manifest = archive.unpack(file, KIND, key, staged)
         archive.require(manifest, file, ("node", "slots"), ("config",), ("data",))
         config = load(staged / manifest.facts["config"])
-        data_dir = _final(config.data_dir, staged, into)
+        data_dir = backups.final(config.data_dir, staged, into)
         backups.refuse_elsewhere(manifest, into, manifest.facts["data"], data_dir)
         head_dir = config.serve.head_dir if config.serve else None
-        known = None if head_dir is None else _final(head_dir, staged, into)
+        known = None if head_dir is None else backups.final(head_dir, staged, into)
         audit = PurePosixPath(manifest.facts["data"]) / "audit"
         sizes = {
             slot: audit_backup.check(staged / audit / slot, known, into / audit / slot, advance).size
@@ -119,12 +119,6 @@ def restore(
         archive.install(staged, _newer(manifest, staged, into), into, aside, there)
     moved = aside if aside is not None and aside.exists() else None
     return Restored(manifest, into / manifest.facts["config"], sizes, moved)
-
-
-def _final(path: Path, staged: Path, into: Path) -> Path:
-    """Where a path of the unpacked configuration will be; what is outside of the backup stays where it is."""
-    path = backups.normal(path)
-    return into / path.relative_to(staged) if path.is_relative_to(staged) else path
 
 
 def _slots(manifest: Manifest, audit: PurePosixPath) -> list[str]:

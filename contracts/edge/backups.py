@@ -102,6 +102,12 @@ def refuse_earlier(manifest: Manifest) -> None:
         raise UserError(_EARLY.fill(created=_stamp(manifest.created)), "", _SET_CLOCK)
 
 
+def final(path: Path, staged: Path, into: Path) -> Path:
+    """Where a path of the unpacked configuration will be; what is outside of the backup stays where it is."""
+    path = normal(path)
+    return into / path.relative_to(staged) if path.is_relative_to(staged) else path
+
+
 def refuse_elsewhere(manifest: Manifest, into: Path, name: str, place: Path) -> None:
     """Raise `UserError` unless `name` in the backup comes to `place`, where the configuration will look for it."""
     if into / name != normal(place):

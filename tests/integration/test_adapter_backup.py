@@ -7,13 +7,14 @@ import apsw
 import pytest
 
 from adapters import backup
+from adapters.outbox import Outbox
 from adapters.outbox_file import Lock
 from contracts.edge import archive, backups
 from contracts.edge.clock import now_ms
 from contracts.edge.transport import TopicUnknown
 from contracts.errors import Corrupt, UserError
 from contracts.feeds import FULL_KEY
-from contracts.streams import Position
+from contracts.streams import Position, Stream
 from tests.integration.adapter_city import STREAM, Department, department, row
 
 
@@ -117,3 +118,64 @@ def test_a_damaged_outbox_is_not_brought_back(city: Department) -> None:
     with pytest.raises(Corrupt):
         restore(city, file)
     assert city.run().code == 0
+
+
+def test_rows_that_only_the_wal_has_are_kept_with_the_outbox_moved_aside(city: Department) -> None:
+    file = back_up(city)
+    with closing(apsw.Connection(str(city.root / "outbox.db"))) as db:
+        db.pragma("wal_autocheckpoint", 0)
+        db.execute("CREATE TABLE precious (a INTEGER) STRICT")
+        assert (city.root / "outbox.db-wal").stat().st_size > 0
+        aside = restore(city, file).aside
+        assert aside is not None
+        assert not (city.root / "outbox.db-wal").exists()
+        assert (aside / "outbox.db-wal").stat().st_size > 0
+    with closing(apsw.Connection(str(aside / "outbox.db"))) as db:
+        assert db.execute("SELECT count(*) FROM precious").get == 0
+    assert city.run().code == 0
+
+
+def test_a_stream_that_the_configuration_no_longer_has_begins_a_new_epoch_too(city: Department) -> None:
+    other = "cn.business-licence"
+    with Outbox(city.root / "outbox.db", "market", "market-1") as outbox:
+        former = outbox.stream(other, now_ms()).epoch
+    file = back_up(city)
+    with pytest.raises(TopicUnknown):
+        restore(city, file)
+    with city.transport.admin() as admin:
+        admin.create_topic(Stream("market", "market-1", other).topic)
+    epochs = restore(city, file).epochs
+    assert epochs.keys() == {STREAM.evidence_type, other}
+    assert epochs[other] > former
+
+
+def test_the_new_epoch_is_above_those_that_only_the_log_knows(city: Department) -> None:
+    file = back_up(city)
+    far = now_ms() + 10_000_000_000  # a clock was wrong once
+    with Outbox(city.root / "outbox.db", "market", "market-1") as outbox:
+        state = outbox.known_stream(STREAM.evidence_type)
+        assert state is not None
+        outbox.begin_epoch(state, far)
+    assert city.run().code == 0
+    assert city.statements()[-1].position.epoch == far
+    assert restore(city, file).epochs == {STREAM.evidence_type: far + 1}
+
+
+def test_an_outbox_that_would_come_elsewhere_than_the_configuration_says_is_refused(city: Department) -> None:
+    text = city.config.read_text("utf-8").replace('"outbox.db"', f'"{city.root}/outbox.db"')
+    city.config.write_text(text, "utf-8")
+    file = back_up(city)
+    with pytest.raises(UserError, match="another place"):
+        backup.restore(file, None, city.root.parent / "new", replace=False)
+    assert len(restore(city, file).epochs) == 1
+
+
+@pytest.mark.parametrize("missing", ["adapter", "config", "outbox"])
+def test_missing_facts_are_refused(city: Department, missing: str) -> None:
+    facts = {"adapter": "market-1", "config": "adapter.toml", "outbox": "outbox.db", "base": str(city.root)}
+    del facts[missing]
+    items = archive.names([city.root / name for name in ("adapter.toml", "outbox.db")], city.root)
+    file = city.root.parent / "made.backup"
+    archive.write(file, archive.Manifest(archive.VERSION, backup.KIND, 1, "test", facts, ()), items, None)
+    with pytest.raises(UserError, match="not whole"):
+        restore(city, file)
