@@ -74,7 +74,7 @@ def own(schema: dict[str, Any], name: str, value: Json) -> None:
 
 # (the mistake, where it is said to be, a word of what is said)
 MISTAKES: tuple[tuple[Change, str, str], ...] = (
-    (lambda t, _: t.update(colour="red"), "dog.toml", "unknown key colour"),
+    (lambda t, _: t.update(colour="red"), "dog.toml: colour", "unknown key colour"),
     (lambda t, _: t.pop("id"), "dog.toml: id", "missing"),
     (lambda t, _: t.update(id="Dog"), "dog.toml: id", "right form"),
     (lambda t, _: t.update(id="cn." + "x" * 70), "dog.toml: id", "right form"),
@@ -82,7 +82,7 @@ MISTAKES: tuple[tuple[Change, str, str], ...] = (
     (lambda t, _: t.update(version=True), "dog.toml: version", "from 1"),
     (lambda t, _: t.update(in_force="2024-02-30"), "dog.toml: in_force", "date"),
     (lambda t, _: t["names"].pop("en"), "dog.toml: names.en", "no en text"),
-    (lambda t, _: t["names"].update(fr="Chien"), "dog.toml: names", "unknown key fr"),
+    (lambda t, _: t["names"].update(fr="Chien"), "dog.toml: names.fr", "unknown key fr"),
     (lambda t, _: t.update(names="Dog"), "dog.toml: names", "text is missing"),
     (lambda t, _: t.update(department={"zh-CN": " ", "en": "x"}), "dog.toml: department.zh-CN", "no zh-CN"),
     (lambda t, _: t.update(sharing="maybe"), "dog.toml: sharing", "choices"),
@@ -94,7 +94,7 @@ MISTAKES: tuple[tuple[Change, str, str], ...] = (
     (lambda t, _: t.update(always=["chip"]), "dog.toml: always", "chip is not a property"),
     (lambda t, _: t.update(always=["status"]), "dog.toml: always", "status is not a property"),
     (lambda t, _: t["fields"].pop("breed"), "dog.toml: fields.breed", "missing"),
-    (lambda t, _: t["fields"].update(colour={}), "dog.toml: fields", "unknown key colour"),
+    (lambda t, _: t["fields"].update(colour={}), "dog.toml: fields.colour", "unknown key colour"),
     (lambda t, _: t["fields"]["number"].pop("label"), "dog.toml: fields.number.label", "missing"),
     (lambda t, _: t["fields"]["number"]["label"].pop("zh-CN"), "dog.toml: fields.number.label.zh-CN", "zh-CN"),
     (lambda t, _: t["fields"]["number"].pop("sensitivity"), "dog.toml: fields.number.sensitivity", "missing"),

@@ -61,7 +61,7 @@ def conditional(table: dict[str, Any], value: object) -> None:
 
 
 MISTAKES: tuple[tuple[Change, str, str], ...] = (
-    (lambda t: t.update(fee=3), "dog.toml", "unknown key fee"),
+    (lambda t: t.update(fee=3), "dog.toml: fee", "unknown key fee"),
     (lambda t: t.update(id="Keep Dog"), "dog.toml: id", "right form"),
     (lambda t: t["names"].pop("zh-CN"), "dog.toml: names.zh-CN", "no zh-CN"),
     (lambda t: t.pop("legal_basis"), "dog.toml: legal_basis", "missing"),
@@ -69,7 +69,7 @@ MISTAKES: tuple[tuple[Change, str, str], ...] = (
     (lambda t: t.update(region=430100), "dog.toml: region", "right form"),
     (lambda t: t.update(proofs=[]), "dog.toml: proofs", "1 to 32"),
     (lambda t: t.update(proofs=["x"]), "dog.toml: proofs.0", "a table"),
-    (lambda t: t["proofs"][0].update(field="x"), "dog.toml: proofs.0", "unknown key field"),
+    (lambda t: t["proofs"][0].update(field="x"), "dog.toml: proofs.0.field", "unknown key field"),
     (lambda t: t["proofs"][1].update(id="licence"), "dog.toml: proofs", "licence is there twice"),
     (lambda t: t["proofs"][0].update(fields=[]), "dog.toml: proofs.0.fields", "no field"),
     (lambda t: t["proofs"][0].update(fields=["a", "a"]), "dog.toml: proofs.0.fields", "different"),
