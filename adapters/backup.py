@@ -15,7 +15,7 @@
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -122,6 +122,8 @@ def restore(
             stack.enter_context(Lock(outbox))
         epochs, erased = _renew(staged / manifest.facts["outbox"], config, _log(config, staged / place, into), advance)
         aside = backups.aside(into) if replace else None
+        if aside is not None and outbox.exists():
+            _settle(outbox)
         archive.install(staged, manifest, into, aside, parts=[manifest.facts["outbox"] + part for part in _PARTS])
     moved = aside if aside is not None and aside.exists() else None
     return Restored(manifest, into / place, epochs, erased, moved)
@@ -160,6 +162,12 @@ def _renew(
 def _known_types(outbox: Outbox) -> list[str]:
     with outbox.looking() as db:
         return [name for (name,) in db.execute("SELECT type FROM streams ORDER BY id")]
+
+
+def _settle(outbox: Path) -> None:
+    """Bring committed rows from the WAL into the file itself, if that can be; else both are moved (rule 4)."""
+    with suppress(apsw.Error), closing(apsw.Connection(str(outbox), apsw.SQLITE_OPEN_READWRITE, vfs=VFS)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _check(outbox: Path) -> None:
