@@ -90,10 +90,11 @@ def test_a_break_is_said_in_words() -> None:
 
 
 VALUES = st.fixed_dictionaries(
-    {},
-    optional={
-        "number": st.text("0123456789A", max_size=10),
+    {
+        "number": st.sampled_from(["1234", "123456"]) | st.text("0123456789A", max_size=10),
         "kind": st.sampled_from(["shop", "stall", "cart", "van", "trolley"]),
+    },
+    optional={
         "note": st.text("ab", max_size=62),
         "level": st.one_of(st.integers(-1, 12), st.none(), st.just("1")),
         "floor": st.one_of(st.integers(0, 2), st.none()),
