@@ -116,7 +116,7 @@ def test_a_wrong_password_and_a_wrong_authority(broker: Broker, city: Layout, tm
     wrong.write_text("not this one")
     wrong.chmod(0o600)
     found = examined(city, **{str(broker.directory / "secrets" / "admin.password"): str(wrong)})
-    assert any(level == "failed" and "refuses the login" in what for level, what, _ in found["log"])
+    assert any(level == "failed" and "refuses the login" in what for level, what, _ in found["log"]), found["log"]
     assert found["topics"][0][1] == "Not examined: there is no usable registry"
     other = str(city.certificate("tls"))
     found = examined(city, **{str(broker.directory / "tls" / "ca.crt"): other})
