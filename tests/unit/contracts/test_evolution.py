@@ -104,12 +104,15 @@ VALUES = st.fixed_dictionaries(
             {}, optional={"street": st.text("s", max_size=91), "floor": st.integers(), "room": st.just("1")}
         ),
         "added": st.text("a", max_size=9),
+        "size": st.sampled_from(["s", "l"]),
     },
 )
 
 
 # A condition on a member that is there, may be absent, or is a definition; what follows; where it stands.
-TESTS = st.sampled_from([("kind", "shop"), ("kind", "van"), ("level", 1), ("level", 9), ("open", True), ("note", "a")])
+TESTS = st.sampled_from(
+    [("kind", "shop"), ("kind", "van"), ("level", 1), ("level", 9), ("size", "s"), ("size", "xl"), ("note", "a")]
+)
 DEMANDS = st.sampled_from(
     [
         {"required": ["note"]},
@@ -124,11 +127,12 @@ DEFINITIONS = st.sampled_from([{"type": "string", "maxLength": most} for most in
 
 @st.composite
 def conditioned(draw: st.DrawFn) -> dict[str, Any]:
-    """A schema of the table, with conditions and a definition that they may lead to."""
+    """A schema of the table with conditions, a definition that they may lead to, and codes that may be absent."""
     schema = changed(VECTORS["schema"], draw(st.sampled_from(CHANGES))["schema"])
     return {
         **schema,
         **draw(conditions()),
+        "properties": {**schema["properties"], "size": {"type": "string", "enum": ["s", "l"]}},
         "allOf": draw(st.lists(conditions(), max_size=2)),
         "$defs": {**schema.get("$defs", {}), "short": draw(DEFINITIONS)},
     }
