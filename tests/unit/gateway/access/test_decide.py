@@ -76,7 +76,12 @@ def granted(**changes: Any) -> Granted:
 def test_all_fields_of_the_proof_when_none_is_asked() -> None:
     one = granted()
     assert one.listing.fields == ("address", "name", "resident_number")
-    assert (one.item.id, one.channel, one.type.id, one.holders(one.listing.unpinned)) == (ITEM, "window", IDENTITY, ASKED_HOLDER)
+    assert (one.item.id, one.channel, one.type.id, one.holders(one.listing.unpinned)) == (
+        ITEM,
+        "window",
+        IDENTITY,
+        ASKED_HOLDER,
+    )
 
 
 def test_only_the_fields_asked() -> None:
