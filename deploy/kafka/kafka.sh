@@ -218,7 +218,7 @@ format() {
   home=$(home_of "$1")
   {
     echo "-Xmx128m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -cp \"$lib/*\" kafka.tools.StorageTool format"
-    echo "--cluster-id $cluster --config \"$home/server.properties\""
+    echo "--cluster-id=$cluster --config \"$home/server.properties\""
     [ "$security" = none ] || for user in admin oncegate; do
       echo "--add-scram SCRAM-SHA-512=[name=$user,password=$(cat "$dir/secrets/$user.password")]"
     done
