@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.integration.waiting import until
+from tests.waiting import until
 
 LOOK_S, PATIENCE_S = 0.02, 60.0
 _NAMES = ("chromium", "chromium-browser", "google-chrome")

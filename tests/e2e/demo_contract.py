@@ -9,8 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +22,7 @@ from jwcrypto.jwk import JWK
 from sd_jwt.verifier import SDJWTVerifier
 
 from tests.e2e.stranger import Stranger, commit_digest, leaf_digest, leaves, released_digest, unb64
+from tests.waiting import until
 
 BIN = Path(sys.executable).parent
 # The seed gives these everywhere; on every log the story comes out the same.
@@ -65,14 +65,6 @@ def serving(directory: Path, message_log: Path, options: Sequence[str] = ()) -> 
         yield Demo(printed, json.loads((directory / "demo.json").read_bytes()), directory, message_log)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 20
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        os.sched_yield()
-    return found
 
 
 def published(log: Path, leaf_hash: str) -> list[bytes]:
@@ -127,7 +119,7 @@ class DemoContract:
         evidence = [entry for part in answer.get("proofs", [answer]) for entry in part.get("evidence", [])]
         assert bool(evidence) == (outcome == "granted")
 
-        found = wait_for(lambda: published(demo.log, receipt["leaf_hash"]))
+        found = until(lambda: published(demo.log, receipt["leaf_hash"]))
         assert len(found) == 1
         leaf = json.loads(found[0])
         assert leaf["released"] == released_digest(salt, [entry["sd_jwt"] for entry in evidence])
@@ -175,11 +167,11 @@ class DemoContract:
         ]
         folders = (demo.message_log, *(demo.directory / name for name in ("node/data", "heads", "logs")))
         for folder in folders:
-            assert wait_for(partial(holding, folder, needles)) == [b""], folder
+            assert until(partial(holding, folder, needles)) == [b""], folder
 
     def test_oncegate_audit_agrees_and_notices_one_byte(self, demo: Demo, tmp_path: Path) -> None:
         copy = tmp_path / "log"
-        wait_for(lambda: copied(demo.log, copy))
+        until(lambda: copied(demo.log, copy))
         vkey = demo.handover["audit_logs"][0]["vkey"]
         command = [str(BIN / "oncegate-audit"), "verify", str(copy), "--vkey", vkey]
         assert subprocess.run(command, check=False, capture_output=True).returncode == 0

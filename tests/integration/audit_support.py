@@ -3,8 +3,6 @@
 import asyncio
 import errno
 import os
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,14 +26,6 @@ EAGER = Limits(publish_seconds=0.0)
 
 def settings(directory: Path, head_dir: Path | None = None, limits: Limits = EAGER) -> LogSettings:
     return LogSettings(directory, ORIGIN, SIGNING, AUDITOR.public_key(), head_dir, limits)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Until a thread got there; fails after 20 seconds."""
-    tick, deadline = threading.Event(), time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to it"
-        tick.wait(0.002)
 
 
 def no_fatal(error: BaseException) -> None:

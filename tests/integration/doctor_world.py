@@ -5,8 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -87,13 +86,6 @@ def running(layout: Layout) -> Iterator["subprocess.Popen[bytes]"]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE_S)
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited too long for: {what}"
-        time.sleep(0.05)
 
 
 def write_entries(layout: Layout, count: int = ENTRIES) -> None:

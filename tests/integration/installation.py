@@ -3,8 +3,7 @@
 import json
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from gateway.demo import departments
 from gateway.demo.data import Cast, generate
 from gateway.demo.layout import ADAPTERS, Layout, only_demo, prepare
 from gateway.demo.processes import Processes, command
+from tests.waiting import until
 
 PATIENCE_S = 60.0
 MARKET = "market-regulation-1"
@@ -139,14 +139,6 @@ class Installation:
         cells = after.split(b",", 2)
         path.write_bytes(before + code + b",".join((b"", name.encode("gb18030"), cells[2])))
         self.adapter(MARKET)
-
-
-def until(condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
 
 
 @contextmanager

@@ -33,11 +33,11 @@ from tests.integration.audit_support import (
     entry,
     fill,
     open_log,
-    wait_until,
 )
 from tests.integration.go_programs import Programs, Said, build
 from tests.integration.serve_world import SLOT
 from tests.integration.tiles_server import prefix, serving
+from tests.waiting import until
 
 SIZE, EARLIER = 200_000, 123_457
 VKEY = SIGNER.public.vkey
@@ -211,7 +211,7 @@ def test_a_log_that_grows_meanwhile(go: Programs, tmp_path: Path) -> None:
         try:
             for _ in range(8):
                 kept.write_bytes(head.read_bytes())
-                wait_until(lambda: head.read_bytes() != kept.read_bytes())
+                until(lambda: head.read_bytes() != kept.read_bytes())
                 accepted(go.tlogcheck("log", VKEY, "-head", kept, prefix(port, SLOT)))
         finally:
             stop.set()

@@ -33,9 +33,9 @@ from tests.integration.audit_support import (
     open_log,
     opening,
     settings,
-    wait_until,
 )
 from tests.unit.audit import naive
+from tests.waiting import until
 
 NEVER = Limits(publish_seconds=3600.0)
 
@@ -50,7 +50,7 @@ def crash(directory: Path, copy: Path, *groups: int) -> None:
     for count in groups:
         first = log.size
         assert asyncio.run(append_all(log, first, count)) == list(range(first, first + count))
-        wait_until(lambda: log.published.size > 0)  # the first publication is not delayed; the next would be
+        until(lambda: log.published.size > 0)  # the first publication is not delayed; the next would be
     shutil.copytree(directory, copy)
     log.close()
 

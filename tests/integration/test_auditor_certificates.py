@@ -11,11 +11,11 @@ from contracts.registry import Auditor
 from contracts.registry.snapshot import Contents
 from contracts.text import Text
 from gateway.client import tls_context
-from tests.integration.audit_support import wait_until
 from tests.integration.serve_world import SLOT, City, build_city, running
 from tests.integration.test_serve import closing, question
 from tests.integration.test_serve_mistakes import PATH
 from tests.integration.token_server import Identity, make_identity
+from tests.waiting import until
 
 BUNDLE, ROWS = f"/audit/logs/{SLOT}/tile/entries/000.p/1", f"/audit/logs/{SLOT}/openings/000.p/1"
 
@@ -26,7 +26,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     made = build_city(tmp_path_factory.mktemp("city"))
     with running(made), closing(made.client()) as client:
         assert client.post(PATH, question())[0] == 200
-        wait_until(lambda: made.log.published.size == 1)
+        until(lambda: made.log.published.size == 1)
         yield made
 
 
@@ -67,7 +67,7 @@ def ask(city: City, path: str, shown: Identity | None) -> int:
 @pytest.mark.parametrize("path", [BUNDLE, ROWS])
 def test_the_auditor_of_the_slot_and_nobody_else(city: City, people: dict[str, Identity], path: str) -> None:
     list_auditors(city, auditor("auditor", people["auditor"], people["shared"]), auditor("other", people["other"]))
-    wait_until(lambda: ask(city, path, people["auditor"]) == 200)
+    until(lambda: ask(city, path, people["auditor"]) == 200)
     assert ask(city, path, people["other"]) == 403
     assert ask(city, path, city.window) == 403
     assert ask(city, path, None) == 403
@@ -76,13 +76,13 @@ def test_the_auditor_of_the_slot_and_nobody_else(city: City, people: dict[str, I
 
 def test_a_certificate_that_two_register_is_nobodys(city: City, people: dict[str, Identity]) -> None:
     list_auditors(city, auditor("auditor", people["auditor"], people["shared"]), auditor("other", people["shared"]))
-    wait_until(lambda: ask(city, BUNDLE, people["auditor"]) == 200)
-    wait_until(lambda: ask(city, BUNDLE, people["shared"]) == 0)
+    until(lambda: ask(city, BUNDLE, people["auditor"]) == 200)
+    until(lambda: ask(city, BUNDLE, people["shared"]) == 0)
 
 
 def test_an_app_that_registers_as_auditor_stays_an_app(city: City, people: dict[str, Identity]) -> None:
     list_auditors(city, auditor("auditor", people["auditor"], city.window))
-    wait_until(lambda: ask(city, BUNDLE, people["auditor"]) == 200)
+    until(lambda: ask(city, BUNDLE, people["auditor"]) == 200)
     assert ask(city, BUNDLE, city.window) == 403
     with closing(city.client()) as client:
         assert client.post(PATH, question())[0] == 200
@@ -90,7 +90,7 @@ def test_an_app_that_registers_as_auditor_stays_an_app(city: City, people: dict[
 
 def test_removed_means_out_also_on_an_open_connection(city: City, people: dict[str, Identity]) -> None:
     list_auditors(city, auditor("auditor", people["auditor"]))
-    wait_until(lambda: ask(city, BUNDLE, people["auditor"]) == 200)
+    until(lambda: ask(city, BUNDLE, people["auditor"]) == 200)
     context = tls_context(city.server.certificate, people["auditor"].certificate, people["auditor"].private_key)
     connection = http.client.HTTPSConnection(urlsplit(city.base_url).netloc, context=context, timeout=30)
     try:
@@ -108,7 +108,7 @@ def test_removed_means_out_also_on_an_open_connection(city: City, people: dict[s
 
 def test_odd_paths_reach_nothing(city: City, people: dict[str, Identity]) -> None:
     list_auditors(city, auditor("auditor", people["auditor"]))
-    wait_until(lambda: ask(city, ROWS, people["auditor"]) == 200)
+    until(lambda: ask(city, ROWS, people["auditor"]) == 200)
     for path in ("000.p/200", "001", "keys/../../lock", "keys/zz", "keys/00000000000000aa", "../lock", "000.p/256"):
         assert ask(city, f"/audit/logs/{SLOT}/openings/{path}", people["auditor"]) == 404, path
     assert ask(city, f"/audit/logs/slot-2/{ROWS.rpartition('slot-1/')[2]}", people["auditor"]) == 404

@@ -23,8 +23,8 @@ from gateway.demo.layout import ORIGIN, SLOT, WITH_CERTIFICATE, Layout, prepare
 from gateway.demo.processes import command
 from tests.integration import witness_world
 from tests.integration.doctor_world import republish
-from tests.integration.waiting import until
 from tests.integration.witness_world import COSIGNER, Running
+from tests.waiting import until
 
 ENGLISH = {**os.environ, "ONCEGATE_LANG": "en"}
 

@@ -12,7 +12,8 @@ import pytest
 from adapters.config import load
 from adapters.outbox import Outbox
 from gateway.demo.layout import ADAPTERS, SLOT
-from tests.integration.installation import MARKET, Installation, installed, until
+from tests.integration.installation import MARKET, Installation, installed
+from tests.waiting import until
 
 TYPE = "cn.business-licence"
 

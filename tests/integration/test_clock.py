@@ -17,7 +17,7 @@ from tests.e2e.faults.load import CLERK, ITEM
 from tests.e2e.faults.sources import HEALTH, person
 from tests.false_clock import HOUR, FalseClock
 from tests.integration.disk_town import Town, ends_well, town
-from tests.integration.waiting import until
+from tests.waiting import until
 
 DEPARTMENT = DEPARTMENTS[0]
 MOBILE = APPS[1]

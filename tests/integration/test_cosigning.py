@@ -27,11 +27,12 @@ from contracts.edge.output import explained
 from contracts.errors import Corrupt, Unavailable
 from gateway.client import TokenClient
 from gateway.doctor.witnesses import judge
-from tests.integration.audit_support import SIGNER, entry, open_log, opening, settings, wait_until
+from tests.integration.audit_support import SIGNER, entry, open_log, opening, settings
 from tests.integration.serve_world import SLOT, City, build_city, running
 from tests.integration.test_serve import closing, question
 from tests.integration.test_serve_mistakes import PATH
 from tests.integration.witness_world import COSIGNER, FakeLog, Running, witness
+from tests.waiting import until
 
 EAGER = Patience(look_s=0.01, retry_s=0.02)
 START = 1_800_000_000.0
@@ -69,10 +70,10 @@ def test_every_head_gets_cosigned_and_proofs_show_it(tmp_path: Path) -> None:
     log = open_log(tmp_path / "log")
     reader = LogReader(tmp_path / "log", SIGNER.public)
     with witness(tmp_path / "w", [SIGNER.public]) as one, cosigned(log, tmp_path / "log", [one]) as cosigning:
-        wait_until((tmp_path / "log" / COSIGNED).exists)  # the empty head already
+        until((tmp_path / "log" / COSIGNED).exists)  # the empty head already
         for count in (1, 2, 300):
             append(log, count)
-            wait_until(lambda: cosigning.standing().size == log.size)
+            until(lambda: cosigning.standing().size == log.size)
             assert open_note(reader.note_for_others(), SIGNER.public, [COSIGNER.public])[1] == 1
         assert judge(tmp_path / "log", WitnessAddress(Endpoint(one.url), COSIGNER.public), SIGNER.public).level == OK
         assert cosigning.standing() == replace(cosigning.standing(), late=False, overdue=False, troubles={})
@@ -90,7 +91,7 @@ def test_what_is_newer_than_the_cosigned_head_is_published(tmp_path: Path) -> No
     log = open_log(tmp_path / "log")
     with witness(tmp_path / "w", [SIGNER.public]) as one, cosigned(log, tmp_path / "log", [one]) as cosigning:
         append(log, 2)
-        wait_until(lambda: cosigning.standing().size == 2)
+        until(lambda: cosigning.standing().size == 2)
     append(log, 2)
     log.close()
     reader = LogReader(tmp_path / "log", SIGNER.public)
@@ -109,7 +110,7 @@ def test_a_restart_goes_on_where_the_witness_is(tmp_path: Path) -> None:
             log = open_log(tmp_path / "log")
             append(log, 3)
             with cosigned(log, tmp_path / "log", [one]) as cosigning:
-                wait_until(lambda: cosigning.standing().size == log.size)  # noqa: B023 — waited for at once
+                until(lambda: cosigning.standing().size == log.size)  # noqa: B023 — waited for at once
             log.close()
 
 
@@ -117,11 +118,11 @@ def test_without_cosignatures_it_is_late_then_overdue(tmp_path: Path, capfd: pyt
     log, time = open_log(tmp_path / "log"), Time()
     with witness(tmp_path / "w", [SIGNER.public]) as one, cosigned(log, tmp_path / "log", [one], time) as cosigning:
         append(log, 1)
-        wait_until(lambda: cosigning.standing().size == 1)
+        until(lambda: cosigning.standing().size == 1)
         cosigning.check()
     with cosigned(log, tmp_path / "log", [one], time) as cosigning:
         append(log, 1)
-        wait_until(lambda: bool(cosigning.standing().troubles))
+        until(lambda: bool(cosigning.standing().troubles))
         for age, late, overdue in [(900.0, False, False), (901.0, True, False), (14_401.0, True, True)]:
             time.now = START + age
             standing = cosigning.standing()
@@ -135,11 +136,11 @@ def test_without_cosignatures_it_is_late_then_overdue(tmp_path: Path, capfd: pyt
             said += capfd.readouterr().err
             return '"no_cosignature"' in said
 
-        wait_until(told)
+        until(told)
     with cosigned(log, tmp_path / "log", [one], time) as cosigning:
         assert cosigning.standing().overdue, "a restart does not make it younger"
         with witness(tmp_path / "w", [SIGNER.public], port=one.port, now=int(time.now)):
-            wait_until(lambda: cosigning.standing().size == 2)
+            until(lambda: cosigning.standing().size == 2)
             assert not cosigning.standing().late
             cosigning.check()
     log.close()
@@ -155,7 +156,7 @@ def grown_and_put_back(tmp_path: Path, one: Running) -> Path:
         log = open_log(directory)
         append(log, total - log.size)
         with cosigned(log, directory, [one]) as cosigning:
-            wait_until(lambda: cosigning.standing().size == total)  # noqa: B023 — waited for at once
+            until(lambda: cosigning.standing().size == total)  # noqa: B023 — waited for at once
         log.close()
         if total == 3:
             shutil.copytree(directory, copy)
@@ -189,9 +190,9 @@ def test_when_the_witness_was_away_at_the_start_the_first_contact_ends_it(tmp_pa
         log = AuditLog.open(settings(directory), deaths.append)
         for number in range(more):
             log.append_blocking(b"another %d" % number, b"{}")
-        wait_until(lambda: log.published.size == 3 + more)
+        until(lambda: log.published.size == 3 + more)
         with cosigned(log, directory, [one]):
-            wait_until(lambda: not log.alive)
+            until(lambda: not log.alive)
     assert [type(error) for error in deaths] == [Corrupt]
     assert "a witness" in str(deaths[0])
 
@@ -202,7 +203,7 @@ def test_its_own_cosigned_checkpoint_counts_as_known(tmp_path: Path) -> None:
         log = open_log(tmp_path / "log")
         with cosigned(log, tmp_path / "log", [one]) as cosigning:
             append(log, 5)
-            wait_until(lambda: cosigning.standing().size == 5)
+            until(lambda: cosigning.standing().size == 5)
         log.close()
     note = (tmp_path / "log" / COSIGNED).read_bytes()
     shutil.rmtree(tmp_path / "log")
@@ -234,12 +235,12 @@ def test_a_witness_that_claims_more_without_proof_is_only_trouble(tmp_path: Path
     other = FakeLog("other.test/log")
     with witness(tmp_path / "w", [SIGNER.public], LyingDisk(other.note(9))) as one:
         with cosigned(log, tmp_path / "log", [one]) as cosigning:
-            wait_until(lambda: cosigning.standing().size == 3)
+            until(lambda: cosigning.standing().size == 3)
         log.close()
         shutil.rmtree(tmp_path / "log")  # begins anew: the witness is ahead, but what it shows is of another log
         log = open_log(tmp_path / "log")
         with cosigned(log, tmp_path / "log", [one]) as cosigning:
-            wait_until(lambda: "note_signature_invalid" in " ".join(cosigning.standing().troubles.values()))
+            until(lambda: "note_signature_invalid" in " ".join(cosigning.standing().troubles.values()))
             assert log.alive
     log.close()
 
@@ -252,7 +253,7 @@ def test_only_the_pinned_key_counts(tmp_path: Path) -> None:
         address = WitnessAddress(Endpoint(one.url), pinned)
         cosigning = Cosigning(log, tmp_path / "log", [address], EAGER)
         cosigning.start()
-        wait_until(lambda: "no cosignature of the pinned key" in str(cosigning.standing().troubles))
+        until(lambda: "no cosignature of the pinned key" in str(cosigning.standing().troubles))
         cosigning.close()
         with pytest.raises(Unavailable, match="not cosigned by the pinned key"):
             held_by(address, SIGNER.public)
@@ -268,7 +269,7 @@ def test_of_two_witnesses_one_is_enough(tmp_path: Path) -> None:
         witness(tmp_path / "w2", []) as stranger,
         cosigned(log, tmp_path / "log", [one, stranger]) as cosigning,
     ):
-        wait_until(lambda: cosigning.standing().size == 3 and bool(cosigning.standing().troubles))
+        until(lambda: cosigning.standing().size == 3 and bool(cosigning.standing().troubles))
         assert cosigning.standing().troubles == {stranger.url: "404: the witness does not know this log"}
         cosigning.check()
     log.close()
@@ -285,7 +286,7 @@ def test_the_lines_of_two_witnesses_stand_on_one_head(tmp_path: Path) -> None:
     ):
         keys = [COSIGNER.public, second.public]
         reader = LogReader(tmp_path / "log", SIGNER.public)
-        wait_until(lambda: open_note(reader.note_for_others(), SIGNER.public, keys)[1] == 2)
+        until(lambda: open_note(reader.note_for_others(), SIGNER.public, keys)[1] == 2)
     log.close()
 
 
@@ -295,16 +296,16 @@ def test_a_line_that_was_played_back_does_not_count(tmp_path: Path) -> None:
     append(log, 1)
     with witness(tmp_path / "w", [SIGNER.public], now=int(START)) as one:
         with cosigned(log, tmp_path / "log", [one], time) as cosigning:
-            wait_until(lambda: cosigning.standing().size == 1)
+            until(lambda: cosigning.standing().size == 1)
         time.now += 1000
         with cosigned(log, tmp_path / "log", [one], time) as cosigning:
-            wait_until(lambda: "not newer" in str(cosigning.standing().troubles))
+            until(lambda: "not newer" in str(cosigning.standing().troubles))
             assert cosigning.standing().late
     with (
         witness(tmp_path / "w", [SIGNER.public], now=int(START) + 1000) as one,
         cosigned(log, tmp_path / "log", [one], time) as cosigning,
     ):
-        wait_until(lambda: not cosigning.standing().late)
+        until(lambda: not cosigning.standing().late)
     log.close()
 
 
@@ -333,9 +334,9 @@ def test_a_serving_process_is_witnessed_and_refuses_when_it_is_not(tmp_path: Pat
         city.cosigning = cosigning
         with running(city), closing(city.client()) as client:
             assert client.post(PATH, question())[0] == 200
-            wait_until(lambda: cosigning.standing().size == 1)
+            until(lambda: cosigning.standing().size == 1)
             assert asked(client, 0, city.log.origin) == "witnessed"
-            wait_until(lambda: _published_is_cosigned(client, city))
+            until(lambda: _published_is_cosigned(client, city))
             stack.close()
             time.now += 14_401
             status, _, answer = client.post(PATH, question())

@@ -13,8 +13,8 @@ import pytest
 from contracts.algorithms import suite_of
 from contracts.feeds import bucket_digests
 from tests.integration.adapter_city import COMMAND, ENVIRONMENT, ROOT, Department, Outcome, department, row
-from tests.integration.waiting import until
 from tests.small_disk import SmallDisk, small_disk
+from tests.waiting import until
 
 FULL = "The disk is full"
 

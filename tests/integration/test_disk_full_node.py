@@ -22,7 +22,7 @@ from gateway.store.stores import Stores
 from tests.e2e.faults.layout import APPS, DEPARTMENTS
 from tests.e2e.faults.load import Answer, Asker, Question
 from tests.integration.disk_town import FULL, Town, cpu_seconds, ends_well, town
-from tests.integration.waiting import until
+from tests.waiting import until
 
 DEPARTMENT = DEPARTMENTS[0]
 QUESTION = Question(DEPARTMENT.table.evidence_type, 0)

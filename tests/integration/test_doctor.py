@@ -37,10 +37,10 @@ from tests.integration.doctor_world import (
     republish,
     run_adapter,
     running,
-    wait_until,
     write_entries,
 )
 from tests.integration.witness_world import COSIGNER
+from tests.waiting import until
 
 DAY_MS = 86_400_000
 Findings = dict[str, list[tuple[str, str, str]]]
@@ -53,8 +53,8 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Layout:
     layout = lay_out(tmp_path_factory.mktemp("doctor"))
     run_adapter(layout)
     with running(layout) as process:
-        wait_until(lambda: "complete." in _of(layout, "streams"), "complete streams")
-        wait_until(lambda: "serve is ready" in _of(layout, "serve"), "serve")
+        until(lambda: "complete." in _of(layout, "streams"), what="complete streams")
+        until(lambda: "serve is ready" in _of(layout, "serve"), what="serve")
         live = examined(layout)
         assert process.poll() is None
     assert [one for one in live["store"] + live["serve"] if one[0] != "ok"] == []
@@ -590,7 +590,7 @@ def test_processes_start_and_run_while_doctors_look(city: Layout, tmp_path: Path
         thread.start()
     try:
         with running(layout) as process:
-            wait_until(lambda: "serve is ready" in _of(layout, "serve"), "serve")
+            until(lambda: "serve is ready" in _of(layout, "serve"), what="serve")
             assert "An ingest is writing it" in _of(layout, "store")
             assert process.poll() is None, (layout.root / "up.log").read_text("utf-8")
     finally:

@@ -21,10 +21,11 @@ from audit.show import Viewer
 from audit.threads import guarded
 from audit.verify import verify
 from contracts.errors import Corrupt, UserError
-from tests.integration.audit_support import AUDITOR, SIGNER, FailingDisk, ForgetfulDisk, fill, open_log, wait_until
+from tests.integration.audit_support import AUDITOR, SIGNER, FailingDisk, ForgetfulDisk, fill, open_log
 from tests.integration.mirror_world import LOG, NOW, SLOT, Gateway, Watched, gateway, registered
 from tests.integration.witness_world import FakeLog
 from tests.unit.audit.test_record import FACTS, SALT
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -296,9 +297,9 @@ def test_a_registry_that_went_back_or_ran_out(tmp_path: Path, served: Gateway) -
 def test_it_runs_until_it_is_stopped(tmp_path: Path, served: Gateway) -> None:
     watched = Watched(tmp_path, [served.url])
     with running(watched) as failures:
-        wait_until((watched.copy / "checkpoint").exists)
+        until((watched.copy / "checkpoint").exists)
         fill(served.directory, 5)
-        wait_until(lambda: status_of(watched)["size"] == 305)
+        until(lambda: status_of(watched)["size"] == 305)
         assert watched.mirror.followers[LOG].facts.trouble == ""
     assert failures == []
     assert whole(watched.copy, 305)
@@ -308,22 +309,22 @@ def test_a_log_that_is_not_listed_any_more_is_left_alone_and_taken_up_again(tmp_
     watched = Watched(tmp_path, [served.url])
     other = Log("slot-9", "gov.example/oncegate/slot-9", FakeLog("gov.example/oncegate/slot-9").signer.public.vkey)
     with running(watched) as failures:
-        wait_until(lambda: LOG in watched.mirror.followers)
+        until(lambda: LOG in watched.mirror.followers)
         registered(tmp_path / "registry", [other], version=2)
-        wait_until(lambda: set(watched.mirror.followers) == {other})
+        until(lambda: set(watched.mirror.followers) == {other})
         registered(tmp_path / "registry", [other, LOG], version=3)
-        wait_until(lambda: set(watched.mirror.followers) == {other, LOG})
+        until(lambda: set(watched.mirror.followers) == {other, LOG})
     assert failures == []
 
 
 def test_a_mirror_that_cannot_write_ends(tmp_path: Path, served: Gateway) -> None:
     watched = Watched(tmp_path, [served.url])
     with running(watched) as failures:
-        wait_until((watched.copy / "checkpoint").exists)
+        until((watched.copy / "checkpoint").exists)
         shutil.rmtree(watched.copy)
         watched.copy.touch()
         fill(served.directory, 5)
-        wait_until(lambda: bool(failures))
+        until(lambda: bool(failures))
     assert [isinstance(error, OSError) for error in failures] == [True]
 
 

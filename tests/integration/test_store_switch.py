@@ -8,7 +8,8 @@ import apsw
 import pytest
 
 from gateway.store.stores import Stores
-from tests.integration.installation import Installation, installed, until
+from tests.integration.installation import Installation, installed
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from contracts.edge.output import execute
 from contracts.errors import Corrupt, Unavailable, UserError
 from tests.integration.audit_support import FailingDisk
 from tests.integration.token_server import make_identity
-from tests.integration.waiting import until
 from tests.integration.witness_world import COSIGNER, FakeLog, Running, process, witness, write_config
+from tests.waiting import until
 
 LOG = FakeLog()
 HASH = origin_hash(LOG.signer.public.name)

@@ -4,9 +4,7 @@ The topic's lags are seconds instead of days; everything else is as in an instal
 """
 
 import asyncio
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +32,7 @@ from tests.e2e.kafka.broker import Broker
 from tests.integration.adapter_city import STREAM, Department, configuration, department, row
 from tests.integration.audit_support import open_log
 from tests.unit.audit.test_record import FACTS
+from tests.waiting import until
 
 LAG = Compacted(min_lag_ms=0, max_lag_ms=1500)
 PATIENCE_S = 60
@@ -132,13 +131,6 @@ def contents(places: tuple[Path, ...]) -> Iterator[bytes]:
                 yield path.read_bytes()
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    tick, deadline = threading.Event(), time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        tick.wait(0.1)
-
-
 @pytest.fixture
 def city(
     broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -176,12 +168,12 @@ def test_an_erased_record_leaves_stores_at_once_and_kafka_after_compaction(city:
     assert not any((before[record] or b"") in data for data in contents((*files(store),)))
 
     # Nothing is appended: the segment cannot end, the bytes stay, and that is an alarm.
-    wait_until(city.held_up, "no alarm")
+    until(city.held_up, what="no alarm")
     assert city.holds(sealed[record], topic)
 
     # A feed statement is the heartbeat; the row, still in the source, does not come back.
     city.adapter("run", "--full")
-    wait_until(lambda: not city.holds(sealed[record], topic), "the sealed bytes are still there")
+    until(lambda: not city.holds(sealed[record], topic), what="the sealed bytes are still there")
     old = city.ingest()
     assert not city.held_up()
     kept = next(name for name in before if name != record)
