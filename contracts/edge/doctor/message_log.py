@@ -1,21 +1,19 @@
 """The message log as a doctor opens it: nothing is made, and nobody waits for a cluster to come back."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from contracts.edge.config import Section
 from contracts.edge.doctor import cluster
-from contracts.edge.doctor.finding import OK, Finding, ok
+from contracts.edge.doctor.finding import Finding, ok
 from contracts.edge.transport import Transport, open_transport
-from contracts.errors import Unavailable, UserError
+from contracts.errors import UserError
 from contracts.text import Text
 
 if TYPE_CHECKING:
     from contracts.edge.transport.kafka import KafkaTransport
 
-_TRIES: Final = 4
 TITLE: Final = Text("消息日志", "message log")
 _NO_DIRECTORY = Text("内嵌日志的目录不存在", "The directory of the embedded log is not there")
 _CHECK_DIRECTORY = Text("请核对 [log] directory。", "Check [log] directory.")
@@ -58,16 +56,6 @@ def reachable(transport: Transport, now: int) -> Iterator[Finding]:
         yield ok(f"内嵌日志,{count} 个主题", f"The embedded log, {count} topics")
         return
     servers, encrypted = cluster.servers(found)
-    judged = list(cluster.judge_servers(servers, encrypted, now))
-    yield from judged
-    there = any(finding.level == OK for finding in judged)
-    yield cluster.judge_release(_release(found, _TRIES if there else 1))
-
-
-def _release(found: "KafkaTransport", tries: int) -> str:
-    """The cluster's release. Asked more than once: a broker that refuses a login may hang up before it says so."""
-    for _ in range(tries - 1):
-        with suppress(Unavailable), found.admin() as admin:
-            return admin.release()
-    with found.admin() as admin:
-        return admin.release()
+    yield from cluster.judge_servers(servers, encrypted, now)
+    with found.admin() as cluster_admin:
+        yield cluster.judge_release(cluster_admin.release())

@@ -1,9 +1,11 @@
-"""Sockets for kafka-python's connections: what its `_build_transport` and `_sock_recv` do, two things mended.
+"""Sockets for kafka-python's connections: what its `_build_transport` and `_sock_recv` do, three things mended.
 
 1. Closed whatever happens while they are being made. kafka-python 3.0 leaves a socket open when connecting or the TLS
    handshake fails: one for each attempt while a broker is away.
 2. Read in large pieces. It asks for 4 KB at a time. Each call gives up the interpreter's lock, which the thread that
    works on records then takes for as long as it likes: fetching costs both threads several times its own work.
+3. What came before the end of a connection is read before the end is told; the end is met again at the next look.
+   kafka-python drops it: so a login that the broker refused, and hung up after saying so, looked like a broken line.
 """
 
 import ssl
@@ -34,16 +36,18 @@ def _plain(sock: Any) -> Received:
 
 
 def _tls(sock: Any) -> Received:
-    """Rule 2. What TLS has decrypted is announced by nobody: it is taken to its end."""
+    """Rules 2 and 3. What TLS has decrypted is announced by nobody: it is taken to its end."""
     pieces: list[bytes] = []
+    end: Exception | None = None
     try:
         while piece := sock.recv(RECEIVE_BYTES):
             pieces.append(piece)
+        end = errors.KafkaConnectionError("socket disconnected")
     except _NOT_NOW:
-        return b"".join(pieces), None
+        pass
     except OSError as error:
-        return b"", errors.KafkaConnectionError(error)
-    return b"", errors.KafkaConnectionError("socket disconnected")
+        end = errors.KafkaConnectionError(error)
+    return b"".join(pieces), None if pieces else end
 
 
 def _reading(transport: Any, receive: Callable[[Any], Received]) -> Any:
