@@ -79,6 +79,8 @@ class Viewer:
         record = _record(entry)
         if self._auditor is None:
             return Line(index, leaf, record, None, erased=False)
+        if record is not None and "commit" not in record:  # a notice, or a search of an auditor's: nobody is in it
+            return Line(index, leaf, record, None, erased=False)
         opening = self._opening(index, record or {})
         return Line(index, leaf, record, opening, erased=opening is None)
 

@@ -4,6 +4,8 @@
 """
 
 from contracts.registry.model import (
+    DEFAULT_RETENTION_DAYS,
+    MIN_RETENTION_DAYS,
     Adapter,
     AdapterKey,
     App,
@@ -21,6 +23,8 @@ from contracts.registry.model import (
 from contracts.registry.snapshot import Snapshot
 
 __all__ = [
+    "DEFAULT_RETENTION_DAYS",
+    "MIN_RETENTION_DAYS",
     "Adapter",
     "AdapterKey",
     "App",

@@ -63,6 +63,8 @@ def _references(contents: Contents) -> Iterator[tuple[str, str, str]]:
         yield f"nodes {node.id}", "zones", node.zone
     for slot in contents.audit_slots:
         yield f"audit_slots {slot.slot}", "auditors", slot.auditor
+        if slot.predecessor is not None:
+            yield f"audit_slots {slot.slot}", "audit_slots", slot.predecessor
 
 
 def _keys(contents: Contents) -> Iterator[Text]:

@@ -10,6 +10,8 @@ from contracts.text import Text
 
 ACTIVE, RETIRED, COMPROMISED = "active", "retired", "compromised"
 KEY_STATES = (ACTIVE, RETIRED, COMPROMISED)
+DEFAULT_RETENTION_DAYS = 3 * 365 + 1
+MIN_RETENTION_DAYS = 184  # six months: Cybersecurity Law, article 21 (3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +158,15 @@ class Node(_Registered):
 @dataclass(frozen=True, slots=True)
 class Auditor:
     """Who can read openings: the HPKE public key that day keys are wrapped to. `certificates`: PEM texts of the TLS
-    client certificates with which the auditor's own program fetches entries and sealed openings."""
+    client certificates with which the auditor's own program fetches entries and sealed openings. `vkey`: the signed-
+    note key (C2SP, Ed25519) under which the auditor's orders about openings are signed."""
 
     id: str
     names: Text
     alg: str
     public: str
     certificates: tuple[str, ...] = ()
+    vkey: str | None = None
 
     @property
     def wrap_key(self) -> WrapKey:
@@ -171,9 +175,14 @@ class Auditor:
 
 @dataclass(frozen=True, slots=True)
 class AuditSlot:
-    """One audit log, one writer: its origin (C2SP) and verifier key (vkey)."""
+    """One audit log, one writer: its origin (C2SP) and verifier key (vkey).
+
+    `predecessor`: the slot whose closed log this one goes on from (a new shard, or a new key). `retention_days`: how
+    long the log is kept after its last entry; never less than MIN_RETENTION_DAYS."""
 
     slot: str
     origin: str
     vkey: str
     auditor: str
+    predecessor: str | None = None
+    retention_days: int = DEFAULT_RETENTION_DAYS

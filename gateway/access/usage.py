@@ -57,5 +57,9 @@ class UsageBook:
             facts = orjson.loads(leaf)
             if day_of(facts["time"] + _MINUTE_MS) < today:
                 return
-            if day_of(facts["time"]) == today and facts["decision"] == GRANTED and facts["service_item"] is not None:
+            if (
+                day_of(facts["time"]) == today
+                and facts.get("decision") == GRANTED
+                and facts["service_item"] is not None
+            ):
                 self.count(facts["app"], facts["service_item"], facts["channel"], now)

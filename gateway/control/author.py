@@ -27,7 +27,9 @@ from contracts.errors import Fault, UserError
 from contracts.hpke import DEFAULT_KEM, WrapKey
 from contracts.registry.model import (
     ACTIVE,
+    DEFAULT_RETENTION_DAYS,
     KEY_STATES,
+    MIN_RETENTION_DAYS,
     Adapter,
     AdapterKey,
     App,
@@ -48,6 +50,9 @@ from contracts.text import Text
 T = TypeVar("T")
 _UNREADABLE = Text("无法读取文件 {name}:{why}", "The file {name} cannot be read: {why}")
 _OTHER_FILE = Text("请核对该文件。", "Check that file.")
+_KEYGEN_ORDERS = Text(
+    "请填写 oncegate-audit keygen orders 生成的 .vkey。", "Give the .vkey that oncegate-audit keygen orders made."
+)
 DAY_MS = 86_400_000
 
 
@@ -219,17 +224,32 @@ def _node(section: Section) -> Node:
 def _auditor(section: Section) -> Auditor:
     public = hpke_public(section.path("public_key"))
     certificates = tuple(_certificate(section, path) for path in section.paths("certificates", ()))
-    return Auditor(section.text("id"), _names(section), public.alg, public.public, certificates)
+    vkey = _orders_key(section) if section.has("vkey") or section.has("vkey_file") else None
+    return Auditor(section.text("id"), _names(section), public.alg, public.public, certificates, vkey)
+
+
+def _orders_key(section: Section) -> str:
+    name, vkey = _vkey(section)
+    if _origin_of(vkey) is None:
+        raise section.mistake(Text("不是验证公钥", "Not a verifier key"), name, _KEYGEN_ORDERS)
+    return vkey
 
 
 def _audit_slot(section: Section) -> AuditSlot:
-    name = "vkey" if section.has("vkey") else "vkey_file"
-    vkey = section.text(name) if name == "vkey" else _line(section, name)
+    name, vkey = _vkey(section)
     origin = section.text("origin")
     if _origin_of(vkey) != origin:
         what = Text(f"不是日志 {origin} 的验证公钥", f"Not the verifier key of the log {origin}")
         raise section.mistake(what, name, Text("请填写该日志的 vkey。", "Give the vkey of that log."))
-    return AuditSlot(section.text("slot"), origin, vkey, section.text("auditor"))
+    predecessor = section.text("predecessor") if section.has("predecessor") else None
+    days = section.integer("retention_days", DEFAULT_RETENTION_DAYS, low=MIN_RETENTION_DAYS, high=100 * 366)
+    return AuditSlot(section.text("slot"), origin, vkey, section.text("auditor"), predecessor, days)
+
+
+def _vkey(section: Section) -> tuple[str, str]:
+    """The name under which a verifier key is given, and the key."""
+    name = "vkey" if section.has("vkey") else "vkey_file"
+    return name, section.text(name) if name == "vkey" else _line(section, name)
 
 
 def _origin_of(vkey: str) -> str | None:

@@ -56,7 +56,7 @@ class Receipts:
 
     def _find(self, index: int, app: str) -> tuple[bytes, bytes | None, Level]:
         leaf = self.log.entry(index)
-        if orjson.loads(leaf)["app"] != app:
+        if orjson.loads(leaf).get("app") != app:
             raise Fault("entry_unknown")
         note = self.reader.note_covering(index)
         head, cosigned = open_note(note, self.reader.key, self.witnesses)
