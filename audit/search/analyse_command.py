@@ -1,7 +1,5 @@
 """`oncegate-audit analyse`: accesses that ask for an explanation."""
 
-import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,17 +8,13 @@ import typer
 
 from audit.search.commands import AsJson, IndexFile, Keys, Words
 from contracts.edge.output import emit_json, say
-from contracts.encoding import Json
 from contracts.errors import UserError
 from contracts.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from audit.search.query import Index
-    from audit.search.rows import Entry
-    from audit.search.rules import Finding, Row
-    from audit.search.tokens import TokenKeys
+    from audit.search.rules import Finding
 
 _LINE = Text("{rule}  {subject}  {what}  {places}", "{rule}  {subject}  {what}  {places}")
 _TOTAL = Text(
@@ -32,7 +26,6 @@ _SILENT = Text(
     "Not applied, because the index has no tokens of holders or no roster was given: {rules}",
 )
 _BAD_LIMIT = Text("不是规则限值", "Not a limit of a rule")
-_BAD_ROSTER = Text("名册须有 clerk, scheme, id 三列", "A roster has the columns clerk, scheme and id")
 _SHOWN = 5
 
 
@@ -54,6 +47,7 @@ def analyse_command(
     as_json: AsJson = False,
 ) -> None:
     """Findings of fixed rules, with positions; a person closes them, never this program. 异常访问分析。"""
+    from audit.search.analysing import finding_json, own_pairs, rows_of, silent, text_of
     from audit.search.database import known_checks
     from audit.search.rules import Limits, analyse
     from audit.search.session import session
@@ -62,23 +56,16 @@ def analyse_command(
     with session(index, words or [], keys or []) as asked:
         # Nearly every rule is about clerks: without tokens, or for somebody without the key, "nothing found" would lie.
         token_keys = asked.need("clerk", *(["holder"] if roster is not None else []))
-        own = frozenset() if roster is None else frozenset(_own(roster, token_keys))
-        silent = _silent("holder" in known_checks(asked.index.db), bool(own))
-        findings = analyse(_rows(asked.index, asked.index.entries(asked.filters)), Limits(**numbers, own=own))
+        own = frozenset(own_pairs(text_of(roster.read_bytes(), roster.name), roster.name, token_keys) if roster else ())
+        not_applied = silent("holder" in known_checks(asked.index.db), bool(own))
+        findings = analyse(rows_of(asked.index, asked.index.entries(asked.filters)), Limits(**numbers, own=own))
         places = [asked.index.positions(finding.places) for finding in findings]
         asked.record("analyse", len(findings))
     found = list(zip(findings, places, strict=True))
     if as_json:
-        emit_json({"findings": [_json(*one) for one in found], "not_applied": silent})
+        emit_json({"findings": [finding_json(*one) for one in found], "not_applied": not_applied})
     else:
-        _print(found, silent)
-
-
-def _silent(holders: bool, own: bool) -> list[str]:
-    """Rules that could not find anything here."""
-    from audit.search.rules import OF_HOLDERS
-
-    return [rule for rule in OF_HOLDERS if not holders or (rule == "own_record" and not own)]
+        _print(found, not_applied)
 
 
 def _limits(words: Iterable[str]) -> dict[str, int]:
@@ -91,39 +78,6 @@ def _limits(words: Iterable[str]) -> dict[str, int]:
             raise UserError(_BAD_LIMIT, word, Text(f"可用:{', '.join(NUMBERS)}。", f"There are {', '.join(NUMBERS)}."))
         found[name] = int(number)
     return found
-
-
-def _own(roster: Path, keys: "TokenKeys") -> "Iterator[tuple[bytes, bytes]]":
-    from audit.search.reconcile_command import text_of
-    from audit.search.tokens import clerk_token, holder_token
-
-    for row in csv.DictReader(io.StringIO(text_of(roster), newline="")):
-        clerk, scheme, identifier = (row.get(name) for name in ("clerk", "scheme", "id"))
-        if not clerk or not scheme or not identifier:
-            raise UserError(_BAD_ROSTER, roster.name)
-        holder = holder_token(keys, scheme, identifier)
-        if holder is not None:
-            yield clerk_token(keys, clerk), holder
-
-
-def _rows(index: "Index", entries: "Iterable[Entry]") -> "Iterator[Row]":
-    from audit.search.rules import PURPOSE, Row
-
-    shapes = {number: facets for number, (facets, _) in index.shapes().items()}
-    purposes = {number: tuple(facets[name] for name in PURPOSE) for number, facets in shapes.items()}
-    for entry in entries:
-        decision = shapes[entry.shape]["decision"]
-        yield Row(entry.number, entry.time, decision, purposes[entry.shape], entry.clerk, entry.holder)
-
-
-def _json(finding: "Finding", places: "Sequence[tuple[str, int]]") -> Json:
-    return {
-        "rule": finding.rule,
-        "subject": finding.subject,
-        "what": finding.explanation.as_json(),
-        "count": finding.count,
-        "entries": [{"log": log, "position": position} for log, position in places],
-    }
 
 
 def _print(found: "Sequence[tuple[Finding, Sequence[tuple[str, int]]]]", silent: list[str]) -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from apsw import Connection
 
-    from audit.notes import NoteKey
     from audit.search.follow import Followed, Follower, Source
     from audit.search.query import Hit
 
@@ -53,10 +52,6 @@ _DIFFERS = Text(
     "FAILED, nothing more is indexed: {origin}: {what} {where}. Keep directory and index; compare with other copies "
     "and witnesses.",
 )
-_NO_LOG = Text("该目录不是审计日志", "Not the directory of an audit log")
-_NO_LOG_REMEDY = Text("请给出含有 checkpoint 文件的目录。", "Give directories that hold a file `checkpoint`.")
-_NO_VKEY = Text("缺少该日志的验证公钥", "The verifier key of this log is missing")
-_NO_VKEY_REMEDY = Text("请用 --vkey 给出(见注册库)。", "Give it with --vkey; the registry lists it.")
 _OWN_LOG_LATE = Text("查询日志只能在建立索引时指定", "The log of searches is chosen when an index is made")
 _NEW_INDEX = Text("请新建索引。", "Make a new index.")
 _NEXT = Text("后续结果:--after {cursor}", "More with --after {cursor}")
@@ -91,8 +86,9 @@ def index_command(
 ) -> None:
     """Index logs, verifying every entry; run again to follow them. 建立或更新审计索引。"""
     from audit.search.database import writing
+    from audit.search.sources import logs_in
 
-    sources = [_source(directory, vkeys or []) for directory in _logs(directories)]
+    sources = [_source(directory, vkeys or []) for directory in logs_in(directories)]
     with writing(into) as db:
         follower = _follower(db, keys or [], own_log)
         with progress(_BAR, _to_do(db, sources)) as advance:
@@ -157,46 +153,13 @@ def stats_command(
         say(Text(line, line))
 
 
-def _logs(directories: list[Path]) -> list[Path]:
-    """Each directory that is a log, or the logs right below it (as a mirror keeps them)."""
-    found: list[Path] = []
-    for directory in directories:
-        below = [directory] if (directory / "checkpoint").is_file() else _below(directory)
-        if not below:
-            raise UserError(_NO_LOG, str(directory), _NO_LOG_REMEDY)
-        found += below
-    return found
-
-
-def _below(directory: Path) -> list[Path]:
-    return sorted(path.parent for path in directory.glob("*/checkpoint")) if directory.is_dir() else []
-
-
 def _source(directory: Path, vkeys: list[str]) -> "Source":
-    from audit.search.follow import Source
+    from audit.search.sources import source_of
 
-    given = {key.name: key for key in map(_key, vkeys)}
-    origin = (directory / "checkpoint").read_bytes().partition(b"\n")[0].decode("utf-8", "replace")
-    if origin in given:
-        return Source(directory, given[origin])
-    if given:
-        raise UserError(_NO_VKEY, origin, _NO_VKEY_REMEDY)
-    try:
-        key = _key((directory / "vkey").read_text("ascii").strip())
-    except (FileNotFoundError, UnicodeDecodeError):
-        raise UserError(_NO_VKEY, str(directory), _NO_VKEY_REMEDY) from None
-    warn(_OWN_KEY.fill(origin=key.name))
-    return Source(directory, key)
-
-
-def _key(text: str) -> "NoteKey":
-    from audit.notes import parse_vkey
-    from contracts.errors import Fault
-
-    try:
-        return parse_vkey(text)
-    except Fault as fault:
-        raise UserError(fault.row.title, text, _NO_VKEY_REMEDY) from None
+    found = source_of(directory, vkeys)
+    if found.beside:
+        warn(_OWN_KEY.fill(origin=found.source.key.name))
+    return found.source
 
 
 def _follower(db: "Connection", key_paths: list[Path], own_log: Path | None) -> "Follower":

@@ -8,13 +8,12 @@ import typer
 
 from audit.search.commands import ONE_FORM, AsCsv, AsJson, IndexFile, Keys, Words
 from contracts.edge.output import emit_json, say
-from contracts.encoding import Json
 from contracts.errors import UserError
 from contracts.text import Text
 
 if TYPE_CHECKING:
-    from audit.search.query import Hit, Index
-    from audit.search.reconcile import Finding, Reconciled
+    from audit.search.query import Hit
+    from audit.search.reconcile import Reconciled
 
 _SUMMARY = Text(
     "已比对 {compared} 条访问,{skipped} 条无办件或已销毁而未比对",
@@ -22,7 +21,6 @@ _SUMMARY = Text(
 )
 _COUNT = Text("{what}:{count}", "{what}: {count}")
 _LINE = Text("{what}  {case}  {hit}", "{what}  {case}  {hit}")
-_ENCODING = Text("文件须为 UTF-8 或 GB18030 编码", "The file must be in UTF-8 or GB18030")
 
 
 def reconcile_command(
@@ -37,56 +35,25 @@ def reconcile_command(
 
     CASES.csv has a header: case, and if known opened, closed, holder_scheme, holder_id. Holders need two keys.
     """
+    from audit.search.analysing import text_of
     from audit.search.reconcile import cases_of, read_rows, reconcile
+    from audit.search.reconciling import hits_of, reconciled_json
     from audit.search.session import session
 
     if as_json and as_csv:
         raise UserError(ONE_FORM)
-    rows = read_rows(text_of(cases), cases.name)
+    rows = read_rows(text_of(cases.read_bytes(), cases.name), cases.name)
     with session(index, words or [], keys or []) as asked:
         token_keys = asked.need("case", *(["holder"] if any(row.holder_id for row in rows) else []))
         found = reconcile(cases_of(rows, token_keys, cases.name), asked.index.entries(asked.filters))
-        hits = _hits(asked.index, found)
+        hits = hits_of(asked.index, found)
         asked.record("reconcile", len(found.findings))
     if as_json:
-        emit_json(_json(found, hits))
+        emit_json(reconciled_json(found, hits))
     elif as_csv:
         _print_csv(found, hits)
     else:
         _print(found, hits)
-
-
-def text_of(path: Path) -> str:
-    """A CSV file as text; raises `UserError`, OSError."""
-    data = path.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise UserError(_ENCODING, path.name)
-
-
-def _hits(index: "Index", found: "Reconciled") -> "list[Hit | None]":
-    entries = [finding.entry for finding in found.findings]
-    known = iter(index.hits([entry for entry in entries if entry is not None]))
-    return [None if entry is None else next(known) for entry in entries]
-
-
-def _json(found: "Reconciled", hits: "list[Hit | None]") -> Json:
-    from audit.search.output import hit_json
-    from audit.search.reconcile import KINDS
-
-    def one(finding: "Finding", hit: "Hit | None") -> Json:
-        access = None if hit is None else hit_json(hit)
-        return {"kind": finding.kind, "what": KINDS[finding.kind].as_json(), "case": finding.case, "access": access}
-
-    return {
-        "compared": found.compared,
-        "not_compared": found.not_compared,
-        "counts": dict(found.counts()),
-        "findings": [one(*pair) for pair in zip(found.findings, hits, strict=True)],
-    }
 
 
 def _print_csv(found: "Reconciled", hits: "list[Hit | None]") -> None:

@@ -1,0 +1,71 @@
+"""Rules (`rules`) over an index, whoever asks: the command line, or the auditor's API.
+
+1. Rows come from the index in its own order; a roster is CSV with the columns clerk, scheme and id.
+2. A list file of an auditor's is UTF-8 or GB18030.
+3. Rules that could not find anything, because tokens or a roster are not there, are named: silence is no finding.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+
+from audit.search.query import Index
+from audit.search.rows import Entry
+from audit.search.rules import OF_HOLDERS, PURPOSE, Finding, Row
+from audit.search.tokens import TokenKeys, clerk_token, holder_token
+from contracts.encoding import Json
+from contracts.errors import UserError
+from contracts.text import Text
+
+_BAD_ROSTER = Text("名册须有 clerk, scheme, id 三列", "A roster has the columns clerk, scheme and id")
+_BAD_CSV = Text("不是 CSV 文件", "Not a CSV file")
+_ENCODING = Text("文件须为 UTF-8 或 GB18030 编码", "The file must be in UTF-8 or GB18030")
+
+
+def rows_of(index: Index, entries: Iterable[Entry]) -> Iterator[Row]:
+    """Entries as the rules read them (rule 1)."""
+    shapes = {number: facets for number, (facets, _) in index.shapes().items()}
+    purposes = {number: tuple(facets[name] for name in PURPOSE) for number, facets in shapes.items()}
+    for entry in entries:
+        decision = shapes[entry.shape]["decision"]
+        yield Row(entry.number, entry.time, decision, purposes[entry.shape], entry.clerk, entry.holder)
+
+
+def own_pairs(text: str, name: str, keys: TokenKeys) -> Iterator[tuple[bytes, bytes]]:
+    """Clerk and holder that are one person, from a roster; `name`: of the file. Raises `UserError`."""
+    try:
+        for row in csv.DictReader(io.StringIO(text, newline="")):
+            clerk, scheme, identifier = (row.get(column) for column in ("clerk", "scheme", "id"))
+            if not clerk or not scheme or not identifier:
+                raise UserError(_BAD_ROSTER, name)
+            holder = holder_token(keys, scheme, identifier)
+            if holder is not None:
+                yield clerk_token(keys, clerk), holder
+    except csv.Error:
+        raise UserError(_BAD_CSV, name) from None
+
+
+def text_of(data: bytes, name: str) -> str:
+    """A list file as text (rule 2); raises `UserError`."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise UserError(_ENCODING, name)
+
+
+def silent(holders: bool, own: bool) -> list[str]:
+    """Rules that could not find anything (rule 3); `holders`: there are tokens of holders, `own`: a roster."""
+    return [rule for rule in OF_HOLDERS if not holders or (rule == "own_record" and not own)]
+
+
+def finding_json(finding: Finding, places: Sequence[tuple[str, int]]) -> dict[str, Json]:
+    """A finding for a program; `places`: origin and position of its entries."""
+    return {
+        "rule": finding.rule,
+        "subject": finding.subject,
+        "what": finding.explanation.as_json(),
+        "count": finding.count,
+        "entries": [{"log": log, "position": position} for log, position in places],
+    }
