@@ -128,6 +128,10 @@ class AuditLog:
         unpublished = self._publisher.entry(index)
         return self._start.reader.entry(index, self.published.size) if unpublished is None else unpublished
 
+    def on_published(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each new head, in the thread that published it: it must not block, nor raise."""
+        self._publisher.listeners.append(listener)
+
     def condemn(self, error: BaseException) -> None:
         """What others hold contradicts this log: it is dead from now on (rule 3). For any thread but the log's own."""
         self._die(error)

@@ -5,7 +5,8 @@ The order of `publish` is what makes every crash harmless:
 1. day keys, full tiles and bundles, partial ones for the new size: durable;
 2. partial files whose full one now exists are removed (readers fall back to the full one);
 3. the signed checkpoint goes to `head_dir` first, so that nobody outside knows more than it does;
-4. then it replaces `checkpoint`: from here on others rely on it;
+4. then it replaces `checkpoint`: from here on others rely on it. In both places this is a compare-and-swap: what is
+   there must be, byte for byte, what was found at the start or written last, else somebody else writes this log;
 5. opening rows of older partial sizes are removed, then segments of frames that are published entirely.
 
 A crash before 4 leaves files of a tree that recovery derives again, byte for byte. The `Publisher` does this on a
@@ -26,6 +27,7 @@ from audit.openings import key_path, parse_key
 from audit.recovery import Segment
 from audit.threads import guarded
 from audit.tiles import WIDTH, split_entries
+from contracts.errors import Corrupt
 
 
 class Press:
@@ -36,6 +38,15 @@ class Press:
         self.directory = directory
         self.signer = signer
         self.head = head
+        self._last: dict[Path, bytes | None] = {}
+
+    def look(self) -> None:
+        """Remember the checkpoints as they are, for rule 4."""
+        self._last = {path: self.disk.read(path) for path in self._places()}
+
+    def found(self, path: Path) -> bytes | None:
+        """What is in one of the two places, as far as this writer knows."""
+        return self._last[path]
 
     def publish(self, edge: Edge, batches: Sequence[Batch]) -> tuple[Edge, checkpoints.Checkpoint]:
         """Derive and publish `batches` (at least one); the edge after them and the new head."""
@@ -54,9 +65,15 @@ class Press:
     def sign(self, checkpoint: checkpoints.Checkpoint) -> None:
         """Sign and publish a head whose files are durable."""
         note = checkpoints.sign(checkpoint, self.signer)
-        for path in (self.head, self.directory / "checkpoint"):
-            if path is not None:
-                self.disk.replace(path, note)
+        for path in self._places():
+            if self.disk.read(path) != self._last[path]:
+                raise Corrupt(f"{path.name} is not what this writer left there: a second writer has this log")
+            self.disk.replace(path, note)
+            self._last[path] = note
+
+    def _places(self) -> list[Path]:
+        """In the order in which they are written (3, 4)."""
+        return [path for path in (self.head, self.directory / "checkpoint") if path is not None]
 
     def _at(self, path: str) -> Path:
         return self.directory / path
@@ -99,6 +116,7 @@ class Publisher:
         self._retired: list[Segment] = []
         self._stopping = False
         self.published = published
+        self.listeners: list[Callable[[], None]] = []
         self._thread = guarded("audit-publisher", self._run, self._fail)
 
     def start(self) -> None:
@@ -170,6 +188,8 @@ class Publisher:
                 self.published = checkpoint
                 del self._waiting[: len(batches)]
                 self._changed.notify_all()
+            for listener in self.listeners:
+                listener()
         self._remove_segments()
 
     def _ripe(self) -> list[Segment]:

@@ -17,6 +17,7 @@ from contracts.errors import Corrupt, Fault
 CACHED_TILES = 2048  # 8 KiB each
 CACHED_BUNDLES = 32  # up to 1 MiB each
 COSIGNED = "checkpoint.cosigned"  # beside `checkpoint`, which only the publisher writes
+MIRRORED = "checkpoint.mirrored"  # the highest head that the auditor's mirror said it holds
 
 
 class _Cache:
@@ -53,10 +54,11 @@ class LogReader:
 
     def cosigned_note(self) -> bytes | None:
         """The newest checkpoint that witnesses cosigned, with their lines; None before the first."""
-        try:
-            return (self.directory / COSIGNED).read_bytes()
-        except FileNotFoundError:
-            return None
+        return self._beside(COSIGNED)
+
+    def mirrored_note(self) -> bytes | None:
+        """The highest checkpoint that the mirror holds, with its line if it has a key; None before the first."""
+        return self._beside(MIRRORED)
 
     def note_for_others(self) -> bytes:
         """The published checkpoint, with cosignatures as soon as it has some; raises `Corrupt`."""
@@ -131,6 +133,12 @@ class LogReader:
         if not 0 <= old <= new:
             raise Fault("entry_unknown")
         return merkle.consistency_proof(old, new, self.nodes(new)) if old else []
+
+    def _beside(self, name: str) -> bytes | None:
+        try:
+            return (self.directory / name).read_bytes()
+        except FileNotFoundError:
+            return None
 
     def _read(self, cache: _Cache, tile: Tile) -> tuple[bytes, int]:
         """The bytes of a tile or of the full one in its place, and how wide that is."""

@@ -1,7 +1,8 @@
 """Opening a log for writing: what it is, who may, and from where it goes on.
 
 1. An exclusive lock on the directory is taken first and held by whoever opened it.
-2. What is known outside (`head_dir`, and the heads that witnesses hold) is read before anything is written.
+2. What is known outside (`head_dir`, and the heads that witnesses and the mirror hold) is read before anything is
+   written.
 3. Recovery reads the published head and the durable frames after it (`recovery`), and refuses what is older than, or
    not the log of, the outside head.
 4. The last segment is copied to a new file without its torn tail, then what was not published yet is published.
@@ -49,6 +50,9 @@ class Limits:
     segment_bytes: int = 64 * 1024 * 1024
     segment_seconds: float = 900.0
     unpublished: int = 500_000  # entries held in memory before appends wait
+
+
+MIRRORED_LIMITS = Limits(publish_seconds=0.05)  # answers wait for a head that a mirror has seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def prepare(settings: LogSettings, disk: Disk) -> Start:
 def _recover(settings: LogSettings, press: Press, descriptor: int) -> Start:
     disk, directory = press.disk, settings.directory
     reader = LogReader(directory, press.signer.public)
-    cosigned = [note for note in (reader.cosigned_note(),) if note is not None]
+    cosigned = [note for note in (reader.cosigned_note(), reader.mirrored_note()) if note is not None]
     known = [*_known_head(press), *(_verified(note, press) for note in (*cosigned, *settings.heads))]
     if is_new(directory):
         _begin(press, known)

@@ -19,17 +19,17 @@ from pathlib import Path
 
 from audit import cosignatures
 from audit.checkpoints import Checkpoint, open_note
+from audit.contradictions import condemn, contradiction
 from audit.cosignatures import Cosignature
 from audit.disk import Disk
 from audit.fetch import Client, Endpoint
 from audit.lines import alarm, info
 from audit.log import AuditLog
-from audit.merkle import tree_at
 from audit.notes import MAX_NOTE, NoteKey
 from audit.reader import COSIGNED, LogReader
 from audit.threads import guarded
 from audit.witness.protocol import Behind, Declined, Request, origin_hash, read_answer
-from contracts.errors import Corrupt, Fault, Unavailable
+from contracts.errors import Fault, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +72,6 @@ def held_by(address: WitnessAddress, log: NoteKey) -> bytes | None:
         return _held(client, address.key, log)
     finally:
         client.close()
-
-
-def contradiction(held: Checkpoint, published: Checkpoint, reader: LogReader) -> str | None:
-    """Why a log with the head `published` cannot have had the head `held`; None when it had it."""
-    if held.size > published.size:
-        return f"the log has {published.size} published entries, but a witness holds a head of {held.size}: an old copy"
-    if tree_at(held.size, reader.nodes(published.size)).root() != held.root:
-        return f"the log of {held.size} entries is not the one that a witness cosigned"
-    return None
 
 
 class Cosigning:
@@ -168,10 +159,9 @@ class Cosigning:
         if newly_late:
             alarm("no_cosignature", log=self.log.origin, seconds=int(standing.age_s))
 
-    def contradicted(self, held: Checkpoint, reason: str, url: str) -> None:
+    def contradicted(self, note: bytes, reason: str, url: str) -> None:
         """Rule 3."""
-        alarm("log_contradicted", log=self.log.origin, witness=url, held=held.size, reason=reason)
-        self.log.condemn(Corrupt(reason))
+        condemn(self.log, self.reader, note, reason, url)
 
     def _failed(self, error: BaseException) -> None:
         alarm("cosigning_failed", log=self.log.origin, error=type(error).__name__)
@@ -258,7 +248,7 @@ class _Asking:
         if reason is None:
             self.old = held.size
             return "it refused a head that extends the one that it holds"
-        self.owner.contradicted(held, reason, self.client.url)
+        self.owner.contradicted(note, reason, self.client.url)
         return reason
 
 

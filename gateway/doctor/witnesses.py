@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from audit.checkpoints import open_note
+from audit.contradictions import contradiction
 from audit.notes import NoteKey, parse_vkey
 from audit.reader import LogReader
 from audit.recovery import is_new
-from audit.witness.cosigning import WitnessAddress, contradiction, held_by
+from audit.witness.cosigning import WitnessAddress, held_by
 from contracts.edge.doctor.finding import Finding, failed, ok, warning
 from contracts.errors import Unavailable
 from contracts.text import Text
