@@ -1,6 +1,6 @@
 """Copies of logs as directories, and the keys that they must be signed with.
 
-1. A directory is a log, or has logs right below it, as a mirror keeps them.
+1. A directory is a log, or has logs right below it, or is a mirror's, which has them below `logs`.
 2. Where verifier keys are given, each log needs one of them; without, the key beside the log is taken (`beside`).
 """
 
@@ -53,7 +53,8 @@ def source_of(directory: Path, vkeys: Iterable[str]) -> Found:
 
 
 def _below(directory: Path) -> list[Path]:
-    return sorted(path.parent for path in directory.glob("*/checkpoint")) if directory.is_dir() else []
+    found = sorted(directory.glob("*/checkpoint")) or sorted(directory.glob("logs/*/checkpoint"))
+    return [path.parent for path in found]
 
 
 def _key(text: str) -> NoteKey:

@@ -22,7 +22,9 @@ from audit.receipts import Receipt, parse_proof, verify_proof
 from audit.search import filters
 from audit.search.database import open_index
 from audit.search.query import Index
+from audit.search.sources import logs_in
 from contracts.edge.output import execute
+from contracts.errors import UserError
 from tests.integration.search_world import (
     COUNT,
     A,
@@ -300,6 +302,15 @@ def test_a_log_that_moved_is_found_again(tmp_path: Path, capsys: Out) -> None:
     ask(tmp_path, capsys, "--proof", code=2)
     assert index(tmp_path, str(tmp_path / "new")) == 0
     assert places(ask(tmp_path, capsys, "--proof")) == [(A, 0)]
+
+
+def test_logs_below_a_directory_and_in_a_mirrors(town: Path, tmp_path: Path) -> None:
+    assert logs_in([town]) == logs_in([town / "a", town / "b"]) == [town / "a", town / "b"]
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "logs").symlink_to(town)
+    assert [path.name for path in logs_in([tmp_path / "mirror"])] == ["a", "b"]
+    with pytest.raises(UserError):
+        logs_in([tmp_path])
 
 
 def test_tokens_need_openings_and_one_set_of_keys(town: Path, tmp_path: Path, capsys: Out) -> None:
