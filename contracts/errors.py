@@ -105,6 +105,25 @@ def _bad_token_request(zh: str, en: str) -> ErrorRow:
     return _row("client", 400, zh, en, *step)
 
 
+def _auditing(fault: str, status: int, zh: str, en: str, step: tuple[str, str]) -> ErrorRow:
+    return _row(fault, status, zh, en, *step)
+
+
+_ROLES = ("请审计主机管理员核对配置中的 roles。", "Ask who runs the auditor's host for the role.")
+_ASK_ANEW = ("请按说明改正后重新提出。", "Correct it as the errors say, and ask again.")
+_NARROW = ("请用时间等条件缩小范围。", "Narrow it, with a time for example.")
+_KEYS = ("请审计主机管理员以所需私钥启动服务。", "Have the server started with the private key that it takes.")
+_REINDEX = ("请用两位审计员的私钥重新建立索引。", "Build the index anew with the keys that make them.")
+_SECOND = ("请与另一位审计员商议。", "Talk to another auditor.")
+_COMPARE = (
+    "请与提出人核对后再报；三次不符即作拒绝。",
+    "Compare with who asked; the third mistake refuses the question.",
+)
+_RETRY = ("请稍后重试。", "Try again shortly.")
+_HOST = ("请联系审计主机管理员。", "Tell who runs the auditor's host.")
+_KEEP_COPY = ("请保留该副本，并与其他副本及见证方核对。", "Keep it; compare with other copies and with witnesses.")
+
+
 ERRORS: Mapping[str, ErrorRow] = {
     # --- encodings -----------------------------------------------------------------------------------------
     "base64_invalid": _bad_message("base64url 编码不规范", "Not strict base64url"),
@@ -457,16 +476,16 @@ ERRORS: Mapping[str, ErrorRow] = {
         400,
         "请求内容不符合接口规定",
         "The request is not as the interface specifies",
-        "请对照接口文档(/docs)修正请求。",
-        "Correct the request after the interface documentation (/docs).",
+        "请对照接口文档(/docs 或 /openapi.json)修正请求。",
+        "Correct the request after the interface documentation (/docs or /openapi.json).",
     ),
     "request_not_json": _row(
         "client",
         400,
         "请求正文不是规范的 JSON 对象",
         "The body is not a strict JSON object",
-        "请对照接口文档(/docs)修正请求。",
-        "Correct the request after the interface documentation (/docs).",
+        "请对照接口文档(/docs 或 /openapi.json)修正请求。",
+        "Correct the request after the interface documentation (/docs or /openapi.json).",
     ),
     "query_refused": _row(
         "client",
@@ -481,24 +500,24 @@ ERRORS: Mapping[str, ErrorRow] = {
         400,
         "HTTP 请求格式错误",
         "Not a well-formed HTTP request",
-        "请对照接口文档(/docs)修正请求。",
-        "Correct the request after the interface documentation (/docs).",
+        "请对照接口文档(/docs 或 /openapi.json)修正请求。",
+        "Correct the request after the interface documentation (/docs or /openapi.json).",
     ),
     "route_unknown": _row(
         "client",
         404,
         "没有这个接口",
         "There is no such call",
-        "请对照接口文档(/docs)修正请求。",
-        "Correct the request after the interface documentation (/docs).",
+        "请对照接口文档(/docs 或 /openapi.json)修正请求。",
+        "Correct the request after the interface documentation (/docs or /openapi.json).",
     ),
     "method_wrong": _row(
         "client",
         405,
         "该接口不支持此方法",
         "This call has another method",
-        "请对照接口文档(/docs)修正请求。",
-        "Correct the request after the interface documentation (/docs).",
+        "请对照接口文档(/docs 或 /openapi.json)修正请求。",
+        "Correct the request after the interface documentation (/docs or /openapi.json).",
     ),
     "request_timeout": _row(
         "client",
@@ -513,16 +532,16 @@ ERRORS: Mapping[str, ErrorRow] = {
         413,
         "请求正文超过 16 KB",
         "The body is over 16 KB",
-        "请对照接口文档(/docs)修正请求。",
-        "Correct the request after the interface documentation (/docs).",
+        "请对照接口文档(/docs 或 /openapi.json)修正请求。",
+        "Correct the request after the interface documentation (/docs or /openapi.json).",
     ),
     "media_type_wrong": _row(
         "client",
         415,
         "请求正文的类型须为 application/json",
         "The body must be application/json",
-        "请对照接口文档(/docs)修正请求。",
-        "Correct the request after the interface documentation (/docs).",
+        "请对照接口文档(/docs 或 /openapi.json)修正请求。",
+        "Correct the request after the interface documentation (/docs or /openapi.json).",
     ),
     "auditors_only": _row(
         "policy",
@@ -556,4 +575,49 @@ ERRORS: Mapping[str, ErrorRow] = {
         "请稍后重试；仍不成功时联系网关运维。",
         "Try again shortly; if it persists, call the operator of the gateway.",
     ),
+    # --- the auditor's API ---------------------------------------------------------------------------------
+    "role_missing": _auditing("policy", 403, "该审计员无此权限", "This auditor does not have the role", _ROLES),
+    "question_invalid": _auditing("client", 422, "无法如此查询", "This cannot be asked like that", _ASK_ANEW),
+    "question_too_large": _auditing("client", 422, "涉及的记录过多", "Too many records are concerned", _NARROW),
+    "question_too_long": _auditing(
+        "client", 503, "查询超时，已中止", "The question took too long and was ended", _NARROW
+    ),
+    "upload_too_large": _auditing("client", 413, "请求正文过大", "The body is over what this call takes", _ASK_ANEW),
+    "form_invalid": _auditing(
+        "client",
+        400,
+        "表单须含 question 及该接口的文件",
+        "A form has the part question and this call's file",
+        _ASK_ANEW,
+    ),
+    "keys_missing": _auditing(
+        "policy", 409, "本服务未持有所需密钥", "This server was not given the key for that", _KEYS
+    ),
+    "tokens_missing": _auditing("policy", 409, "索引无此类令牌", "The index has no tokens of this kind", _REINDEX),
+    "approval_unknown": _auditing(
+        "client", 404, "没有该待核准查询", "There is no such question to agree to", _ASK_ANEW
+    ),
+    "approval_of_own": _auditing("policy", 403, "不能核准本人的查询", "Nobody agrees to their own question", _SECOND),
+    "approval_mismatch": _auditing(
+        "client", 409, "所报主体或文件与查询不符", "The holder or file named is not the question's", _COMPARE
+    ),
+    "approval_done": _auditing("client", 409, "该查询已有结论", "Somebody has decided about this already", _ASK_ANEW),
+    "approval_refused": _auditing("policy", 403, "第二位审计员未同意", "The second auditor refused", _SECOND),
+    "approval_expired": _auditing(
+        "client", 410, "核准已过期", "The time for agreeing, or for asking, is over", _ASK_ANEW
+    ),
+    "approvals_full": _auditing("client", 429, "待核准查询过多", "Too many questions wait to be agreed to", _SECOND),
+    "auditors_busy": _auditing("gateway", 503, "查询过多，请稍候", "Too many questions at once", _RETRY),
+    "own_log_unavailable": _auditing(
+        "gateway",
+        503,
+        "查询日志不可写，未提供任何结果",
+        "The log of questions cannot be written; nothing is shown",
+        _HOST,
+    ),
+    "index_unavailable": _auditing(
+        "gateway", 503, "索引或日志副本不可用", "The index, or a copy of a log, cannot be read", _HOST
+    ),
+    "copy_altered": _auditing("gateway", 500, "日志副本被改动", "The copy of the log was altered", _KEEP_COPY),
+    "audit_internal": _auditing("gateway", 500, "审计服务内部错误", "The auditor's server failed", _HOST),
 }
