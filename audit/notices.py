@@ -1,4 +1,5 @@
-"""Notices: what happens to a log itself, as entries of it, between the access records. Pure.
+"""Notices: what happens to a log itself, and what supervision is told beside accesses, as entries between the access
+records. Pure.
 
 1. A notice is canonical JSON `{"facts": …, "kind": …, "time": Unix ms, "v": 1}`. An access record has no `kind`.
 2. Each kind has exactly its facts (`KINDS`); another kind, or other facts, is no notice that we made.
@@ -22,15 +23,25 @@ RESTRICTION_LIFTED: Final = "restriction_lifted"
 OPENINGS_ERASED: Final = "openings_erased"
 SUPERVISION_ON: Final = "supervision_on"
 SUPERVISION_OFF: Final = "supervision_off"
+FEED_LATE: Final = "feed_late"  # a stream of evidence is overdue, has gaps or stopped: from then on answers say so
+FEED_RECOVERED: Final = "feed_recovered"
+CORRECTION_LATE: Final = "correction_late"  # a department has not answered a correction request in its time
+CORRECTION_ANSWERED: Final = "correction_answered"
+
+_FEED = frozenset({"organisation", "adapter", "evidence_type", "state", "as_of"})
 
 KINDS: Mapping[str, frozenset[str]] = {
     LOG_OPENED: frozenset({"predecessor", "size", "root"}),
     LOG_CLOSED: frozenset({"successor"}),
-    OPENINGS_RESTRICTED: frozenset({"order", "positions"}),
-    RESTRICTION_LIFTED: frozenset({"order", "positions"}),
-    OPENINGS_ERASED: frozenset({"order", "positions"}),
+    OPENINGS_RESTRICTED: frozenset({"log", "order", "positions"}),
+    RESTRICTION_LIFTED: frozenset({"log", "order", "positions"}),
+    OPENINGS_ERASED: frozenset({"log", "order", "positions"}),
     SUPERVISION_ON: frozenset({"sinks"}),
     SUPERVISION_OFF: frozenset({"sinks"}),
+    FEED_LATE: _FEED,
+    FEED_RECOVERED: _FEED,
+    CORRECTION_LATE: frozenset({"correction", "organisation", "adapter", "evidence_type"}),
+    CORRECTION_ANSWERED: frozenset({"correction", "organisation", "adapter", "evidence_type", "answer"}),
 }
 
 

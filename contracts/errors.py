@@ -299,6 +299,16 @@ ERRORS: Mapping[str, ErrorRow] = {
     "receipt_malformed": _bad_proof("存证凭证格式错误", "Not a receipt"),
     "receipt_mismatch": _bad_proof("访问记录与所知事实不符", "The access record differs from what is known"),
     "opening_unreadable": _bad_proof("密封内容无法打开", "The opening cannot be opened with this key"),
+    # --- orders about openings ----------------------------------------------------------------------------
+    "order_malformed": _bad_proof("指令格式错误", "Not an order about openings"),
+    "positions_malformed": _bad_proof("条目序号范围格式错误", "Not sorted ranges of positions"),
+    "order_not_signed_twice": _bad_proof(
+        "指令须由审计员与日志双方签名", "An order needs both signatures, the auditor's and the log's"
+    ),
+    "order_keys_same": _bad_proof(
+        "审计员指令密钥与日志密钥相同", "The auditor's order key and the log's key are one and the same"
+    ),
+    "order_of_another_log": _bad_proof("指令属于另一日志", "The order is about another log"),
     # --- message log ---------------------------------------------------------------------------------------
     "log_record_too_large": _bad_message("记录超过消息日志允许的大小", "The record is too large for the message log"),
     # --- tokens --------------------------------------------------------------------------------------------

@@ -1,0 +1,131 @@
+"""Which openings of a log are restricted, which are erased: read from the log's own notices. Pure but for `restricted`.
+
+1. `openings_restricted` adds its positions to the restricted ones, `restriction_lifted` takes them away, however often
+   they were restricted. `openings_erased` adds to the erased ones, which stay what they are.
+2. A notice restricts by itself: in doubt nobody sees. It lifts, and explains an erased row, only together with its
+   order (`order.check`), whose action and positions must be the notice's.
+3. An order to restrict that is here and has no notice yet restricts already.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from audit import notices, ranges
+from audit.notes import NoteKey
+from audit.notices import Notice
+from audit.orders import files
+from audit.orders.order import ERASE, LIFT, RESTRICT, Order, is_digest
+from audit.ranges import NONE, Ranges
+from audit.reader import LogReader
+from audit.tiles import WIDTH
+from contracts.errors import Fault
+
+KIND_OF: Final[Mapping[str, str]] = {
+    RESTRICT: notices.OPENINGS_RESTRICTED,
+    LIFT: notices.RESTRICTION_LIFTED,
+    ERASE: notices.OPENINGS_ERASED,
+}
+_ACTION_OF: Final = {kind: action for action, kind in KIND_OF.items()}
+
+Orders = Callable[[str], Order | None]  # an order that counts, by its digest
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """A notice about openings, at its place in the log. `time` in Unix ms."""
+
+    index: int
+    time: int
+    origin: str
+    action: str
+    order: str
+    positions: Ranges
+
+    def is_of(self, order: Order | None) -> bool:
+        """Whether this notice says that `order` is carried out (rule 2)."""
+        said = (self.order, self.origin, self.action, self.positions)
+        return order is not None and said == (order.digest, order.origin, order.action, order.positions)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """After so many notices. `erased`: by notice and order; `carried_out`: digest of an order → place of its notice."""
+
+    restricted: Ranges = NONE
+    erased: Ranges = NONE
+    carried_out: Mapping[str, int] = field(default_factory=dict)
+    unordered: tuple[Noticed, ...] = ()  # notices whose order does not count, or is not here
+
+    def after(self, noticed: Noticed, order: Order | None) -> "State":
+        """Rules 1 and 2; `order`: the notice's own, if it counts."""
+        ordered = noticed.is_of(order)
+        restricted, erased = self.restricted, self.erased
+        if noticed.action == RESTRICT:
+            restricted |= noticed.positions
+        elif noticed.action == LIFT and ordered:
+            restricted -= noticed.positions
+        elif noticed.action == ERASE and ordered:
+            erased |= noticed.positions
+        carried_out = {**self.carried_out, noticed.order: noticed.index}
+        return State(restricted, erased, carried_out, self.unordered if ordered else (*self.unordered, noticed))
+
+
+def notice_of(order: Order, now: int) -> Notice:
+    """What the log says when an order is carried out; `now` in Unix ms."""
+    facts = {"log": order.origin, "order": order.digest, "positions": order.positions.text()}
+    return Notice(KIND_OF[order.action], now, facts)
+
+
+def noticed(index: int, entry: bytes) -> Noticed | None:
+    """The notice about openings in an entry; None for any other entry."""
+    notice = notices.parse(entry)
+    action = None if notice is None else _ACTION_OF.get(notice.kind)
+    if notice is None or action is None:
+        return None
+    origin, order, positions = (notice.facts[name] for name in ("log", "order", "positions"))
+    if type(origin) is not str or type(order) is not str or type(positions) is not str or not is_digest(order):
+        return None
+    try:
+        found = ranges.parse(positions)
+    except Fault:
+        return None
+    return Noticed(index, notice.time, origin, action, order, found)
+
+
+def fold(found: Iterable[Noticed], origin: str, orders: Orders, start: State | None = None) -> State:
+    """The state after notices about the log `origin`, in their order."""
+    state = start or State()
+    for one in found:
+        if one.origin == origin:
+            state = state.after(one, orders(one.order))
+    return state
+
+
+def notices_in(reader: LogReader, size: int, first: int = 0) -> Iterator[Noticed]:
+    """The notices about openings among the entries from `first` to below `size`; raises `Corrupt`."""
+    for number in range(first // WIDTH, -(-size // WIDTH)):
+        for offset, entry in enumerate(reader.entries(number, size)):
+            found = noticed(number * WIDTH + offset, entry) if b'"kind"' in entry else None
+            if found is not None and found.index >= first:
+                yield found
+
+
+def state_of(reader: LogReader, size: int, auditor: NoteKey | None = None) -> State:
+    """The state of a published log of `size` entries, by the orders that lie beside it.
+
+    `auditor`: the key that orders must be signed with; None: the log's signature alone is looked at, which is enough
+    only where somebody checked the other one when the order was put there (a mirror does).
+    """
+    return fold(notices_in(reader, size), reader.key.name, files.orders_of(reader, auditor))
+
+
+def restricted(reader: LogReader, size: int, auditor: NoteKey | None = None) -> Ranges:
+    """The positions whose openings must not be shown, searched or handed out. Reads the whole log once; arguments as in
+    `state_of`; raises `Corrupt`."""
+    state = state_of(reader, size, auditor)
+    early = (order for order in files.on_file(reader, auditor) if order.digest not in state.carried_out)
+    found = state.restricted
+    for order in early:
+        found |= order.positions if order.action == RESTRICT else NONE
+    return found
