@@ -113,15 +113,15 @@ def show_command(
 
 @app.command("keygen")
 def keygen_command(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="witness. 密钥种类。")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="witness or mirror. 密钥种类。")],
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The private key file to create. 新私钥文件。")],
-    name: Annotated[str, typer.Option(help="The witness's name, such as witness.example/oncegate. 见证者名称。")],
+    name: Annotated[str, typer.Option(help="The key's name, such as witness.example/oncegate. 名称。")],
 ) -> None:
-    """Create the key of a witness: PATH, and its verifier key in PATH's stem with .vkey. 生成见证者密钥。"""
+    """Create a key that cosigns: PATH, and its verifier key in PATH's stem with .vkey. 生成见证者或镜像密钥。"""
     from audit.witness.keygen import KINDS, create
 
     if kind not in KINDS:
-        raise UserError(_NO_KIND, kind, Text("可选:witness", "One of: witness."))
+        raise UserError(_NO_KIND, kind, Text("可选:witness、mirror", "One of: witness, mirror."))
     say(_CREATED.fill(path=path, vkey=create(path, name)))
 
 

@@ -8,6 +8,8 @@ certificate = "keys/auditor.crt.pem"       # ours: the registry lists it with th
 private_key = "keys/auditor-tls.pem"
 metrics = "/var/lib/node_exporter/oncegate.prom"   # optional: a text file for Prometheus
 every_s = 5
+name = "mirror.example/oncegate"           # optional, with key: confirms to gateways what it holds
+key = "keys/mirror.pem"                    # made by: oncegate-audit keygen mirror
 
 [registry]
 directory = "registry"                     # manifest.jws and parts/, as `oncegate control build` wrote them
@@ -24,6 +26,7 @@ from contracts.edge.config import Section, read_toml
 from contracts.text import Text
 
 _NO_GATEWAY = Text("gateways 至少要有一个网关地址", "gateways needs at least one address")
+_HALF_KEY = Text("name 与 key 必须同时给出", "name and key go together")
 _BAD_URL = Text("应为 http(s)://主机[:端口]", "must be http(s)://host[:port]")
 
 
@@ -38,6 +41,7 @@ class MirrorConfig:
     registry: Path
     root_key: Path
     root_alg: str
+    own: tuple[str, Path] | None = None  # name and key file: what is held is confirmed to the gateways
 
 
 def load(path: Path) -> MirrorConfig:
@@ -52,9 +56,19 @@ def load(path: Path) -> MirrorConfig:
         registry=registry.path("directory"),
         root_key=registry.path("root_key"),
         root_alg=registry.choice("root_alg", SUITES, "EdDSA"),
+        own=_own(mirror),
     )
     outermost.done()
     return found
+
+
+def _own(section: Section) -> tuple[str, Path] | None:
+    name, key = section.text("name", None), section.path("key", None)
+    if name is None and key is None:
+        return None
+    if name is None or key is None:
+        raise section.mistake(_HALF_KEY, "name" if key is None else "key")
+    return name, key
 
 
 def _gateways(section: Section) -> tuple[Endpoint, ...]:

@@ -5,7 +5,8 @@
    always the beginning of a signed log.
 2. Tiles are not copied but derived from the entries, by the code that the writer runs.
 3. The order on disk: files of a chunk, durable; then `progress` (size, root, and the signed note they stand under);
-   at the end the log's `checkpoint`, last. A process that is killed at any instant goes on from the higher of both.
+   after the last chunk the log's `checkpoint` instead. A process that is killed at any instant goes on from the higher
+   of both.
 4. Sealed openings are copied with their entries, and wrapped day keys before them. What is in them only the auditor's
    private key can tell, which has no business on this host (`show --openings` checks them).
 5. The copy's head never goes back. A signed head below it, or one that is not a continuation, is refused: the caller
@@ -75,6 +76,11 @@ class Copy:
         """How many entries are verified and durable here."""
         return self._at.size
 
+    @property
+    def entire(self) -> bool:
+        """Whether everything below the highest head known is here, durable: what may be cosigned."""
+        return bool(self.published.note) and self.highest() == self.published
+
     def highest(self) -> Held:
         """The highest head that was ever verified here, as far as its signature: `progress` may stand under it."""
         heads = [(open_note(one.note, self._key)[0].size, one) for one in (self.published, self._at) if one.note]
@@ -113,7 +119,7 @@ class Copy:
             edge, full = advance(self._edge, batches)
             self._disk.replace_all({self._directory / path: data for path, data in (full | partials(edge)).items()})
             self._clear(full)
-            self._keep(Held(tree.size, tree.root(), note), tree, edge)
+            self._keep(Held(tree.size, tree.root(), note), tree, edge, last=tree.size == head.size)
             advanced(self._at.size - before)
         if self._at.root != head.root:
             return Refusal(FORKED, f"two trees of {head.size} entries", note, self.highest().note)
@@ -156,8 +162,9 @@ class Copy:
         detail = f"the signed head of {head.size} entries does not extend the {self._at.size} that are verified here"
         return Refusal(INCONSISTENT, detail, note, self.highest().note)
 
-    def _keep(self, held: Held, tree: Tree, edge: Edge) -> None:
-        self._disk.replace(self._directory / "progress", _encoded(held))
+    def _keep(self, held: Held, tree: Tree, edge: Edge, last: bool) -> None:
+        if not last:  # else the checkpoint follows at once: one durable write less on the way of an answer
+            self._disk.replace(self._directory / "progress", _encoded(held))
         self._at, self._tree, self._edge = held, tree, edge
 
     def _publish(self, note: bytes, head: Checkpoint) -> None:

@@ -4,6 +4,7 @@
    copy that does not verify any more (`Corrupt`); then the mirror ends.
 2. What a log's own key signed and the copy refuses is kept as evidence: the signed head and the one held then, at
    most `MAX_EVIDENCE` of them.
+3. At the end of each look the gateway is told which head is held here (`confirm`), after evidence was kept.
 """
 
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from audit.checkpoints import open_note
+from audit.cosignatures import Cosigner
 from audit.disk import Disk
 from audit.fetch import Client
+from audit.mirror.confirm import Confirming
 from audit.mirror.copy import Copy, Refusal
 from audit.mirror.judge import Facts, Log
 from audit.mirror.source import LogSource, NotAdmitted, Strange
@@ -35,28 +38,50 @@ class Follower:
     copy: Copy
     clock: Callable[[], float]
     facts: Facts
+    confirming: Confirming
 
     @classmethod
-    def of(cls, directory: Path, log: Log, clock: Callable[[], float], since: float) -> "Follower":
-        """`since`: from when on silence counts. Raises `Corrupt`, OSError, and `Fault` for a vkey that is none."""
+    def of(
+        cls, directory: Path, log: Log, clock: Callable[[], float], since: float, cosigner: Cosigner | None = None
+    ) -> "Follower":
+        """`since`: from when on silence counts. `cosigner`: the mirror's own key.
+
+        Raises `Corrupt`, OSError, and `Fault` for a vkey that is none.
+        """
         key = parse_vkey(log.vkey)
         copy = Copy(directory / "logs" / quote(log.slot, safe="").replace(".", "%2E"), key)
-        return cls(directory, key, copy, clock, Facts(log, None, copy.size, copy.size, since, since))
+        facts = Facts(log, None, copy.size, copy.size, since, since)
+        return cls(directory, key, copy, clock, facts, Confirming(cosigner, clock))
 
-    def look(self, client: Client | None, advanced: Callable[[int], None] = lambda _: None) -> None:
-        """Once: fetch the head from the gateway that serves this log, and follow it (rule 1)."""
+    def look(self, client: Client | None, advanced: Callable[[int], None] = lambda _: None) -> bool:
+        """Once: fetch the head from the gateway that serves this log, and follow it (rule 1); whether all went well."""
         self.facts = replace(self.facts, url=None if client is None else client.url)
         if client is None:
-            return
+            return False
         source = LogSource(client, self.facts.log.slot)
         try:
             note = source.note()
         except (Unavailable, NotAdmitted):
-            return  # `answered_at` tells how long already
+            return False  # `answered_at` tells how long already
+        return self._take(note, source, advanced)
+
+    def wait(self, client: Client, advanced: Callable[[int], None] = lambda _: None) -> bool:
+        """As `look`, but wait for a new head; False also where the gateway cannot be waited for."""
+        source = LogSource(client, self.facts.log.slot)
+        try:
+            note = source.note_after(self.copy.published.size)
+        except (Unavailable, NotAdmitted):
+            return False
+        return note is not None and self._take(note, source, advanced)
+
+    def _take(self, note: bytes, source: LogSource, advanced: Callable[[int], None]) -> bool:
         self._see(note)
         code, detail = self._follow(note, source, advanced)
         even = self.clock() if not code and self.copy.size == self.facts.source_size else self.facts.even_at
         self.facts = replace(self.facts, trouble=code, detail=detail, size=self.copy.size, even_at=even)
+        if self.confirming.tell(self.copy, source):
+            self.facts = replace(self.facts, confirmed=self.copy.size)
+        return not code
 
     def _see(self, note: bytes) -> None:
         """A head that verifies is an answer."""

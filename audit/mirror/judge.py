@@ -46,6 +46,7 @@ class Facts:
     answered_at: float
     trouble: str = ""
     detail: str = ""
+    confirmed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

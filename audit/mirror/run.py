@@ -4,6 +4,7 @@
 2. A log that takes long to copy holds up no other one, and no alarm.
 3. Whatever is wrong here (disk, a copy that does not verify) ends the program: a mirror that cannot write is none.
 4. One process: an exclusive lock on the directory.
+5. With a key of its own it does not look every few seconds: it waits for each new head, since answers may wait for it.
 """
 
 import os
@@ -17,6 +18,7 @@ from functools import partial
 
 import orjson
 
+from audit.cosignatures import Cosigner
 from audit.disk import Disk, lock
 from audit.fetch import Client, Endpoint
 from audit.lines import alarm, info
@@ -26,11 +28,13 @@ from audit.mirror.follower import Follower
 from audit.mirror.judge import NEVER, Alarm, Log, alarms
 from audit.mirror.listed import Listed
 from audit.threads import guarded
+from audit.witness.keygen import cosigner_of
 from contracts.edge import keys
 from contracts.errors import Unavailable, UserError
 from contracts.text import Text
 
 EXIT_ALARM = 1
+RETRY_S = 1.0  # with a key: after a gateway went away
 
 _MAX_LISTING = 64 * 1024
 _LOCKED = Text("该镜像目录正由另一进程使用", "Another process uses this mirror")
@@ -46,6 +50,7 @@ class Mirror:
     config: MirrorConfig
     listed: Listed
     clock: Callable[[], float] = time.time
+    cosigner: Cosigner | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     followers: dict[Log, Follower] = field(default_factory=dict)
     served: dict[str, tuple[Log, ...]] = field(default_factory=dict)
@@ -106,16 +111,26 @@ class Mirror:
 
     def _follower(self, log: Log, since: float) -> Follower:
         if log not in self.followers:
-            self.followers[log] = Follower.of(self.config.directory, log, self.clock, since)
+            self.followers[log] = Follower.of(self.config.directory, log, self.clock, since, self.cosigner)
         return self.followers[log]
 
     def _keep_looking(self, log: Log) -> None:
+        follower, pause = self.followers[log], self.config.every_s
         while not self.stop.is_set() and log in self.listed.need():
             with self._client(log) as client:
-                self.followers[log].look(client, lambda _: self._stopped())
-            self.stop.wait(self.config.every_s)
+                well = follower.look(client, lambda _: self._stopped())
+                while well and client is not None and self._awaited(log, client):
+                    well = follower.wait(client, lambda _: self._stopped())
+            self.stop.wait(pause if self.cosigner is None else min(pause, RETRY_S))
         if not self.stop.is_set():
             del self.followers[log]  # not listed any more; listed again, it begins with what is on disk
+
+    def _awaited(self, log: Log, client: Client) -> bool:
+        """Rule 5, for as long as nothing has changed."""
+        if self.cosigner is None or self.stop.is_set() or log not in self.listed.need():
+            return False
+        gateway = self._gateway(log)
+        return gateway is not None and gateway.url.rstrip("/") == client.url
 
     def _stopped(self) -> None:
         """Ends a long copy between two chunks."""
@@ -166,7 +181,8 @@ def opened(config: MirrorConfig) -> "Mirror":
     for private in {one.client[1] for one in config.gateways if one.client is not None}:
         keys.require_private(private)
     root = keys.load_public_key(config.root_key, config.root_alg)
-    return Mirror(config, Listed(config.registry, root, config.directory / "registry-seen.json"))
+    cosigner = None if config.own is None else cosigner_of(*config.own)
+    return Mirror(config, Listed(config.registry, root, config.directory / "registry-seen.json"), cosigner=cosigner)
 
 
 def run_until_stopped(mirror: Mirror) -> None:

@@ -3,6 +3,8 @@
 1. What comes back has the length that it must have; more is `Strange`, an answer that no honest gateway gives.
 2. A partial tile may be gone once the full one exists: then the full one is read and cut.
 3. No answer, or one that says "not now", is `Unavailable`; 403 is `NotAdmitted`.
+4. Two calls are oncegate's own: to wait for the next head, and to say which one the mirror holds. A server that does
+   not know them is asked as any other.
 """
 
 from collections.abc import Callable
@@ -18,6 +20,8 @@ from contracts.errors import Corrupt, Unavailable
 
 _MAX_BUNDLE = WIDTH * (MAX_ENTRY + 2)
 _MAX_KEY = 16 * 1024
+_MAX_TOLD = 1024
+CONFIRMED = b"confirmed\n"  # the answer to a head that is cosigned by the key that the gateway has pinned
 
 
 class Strange(Exception):
@@ -35,12 +39,31 @@ class LogSource:
         self._client = client
         self._prefix = f"/audit/logs/{quote(slot, safe='')}/"
 
+    @property
+    def url(self) -> str:
+        """Of the gateway."""
+        return self._client.url
+
     def note(self) -> bytes:
         """The checkpoint as it is served."""
         found = self._get("checkpoint", MAX_NOTE)
         if found is None:
             raise Unavailable(f"{self._client.url}: it serves no such log")
         return found
+
+    def note_after(self, size: int) -> bytes | None:
+        """A checkpoint above `size`, waited for a few seconds; else the one of now. None: not to be waited for here."""
+        return self._get(f"next/{size}", MAX_NOTE)
+
+    def tell(self, note: bytes) -> bool:
+        """Say that the head in `note` is held here; whether the gateway takes it as a confirmation.
+
+        Raises `Unavailable` for every other answer than yes and no: what is wrong shows when its head is read.
+        """
+        answer = self._client.post(f"{self._prefix}mirrored", note, _MAX_TOLD)
+        if answer.status != 200:
+            raise Unavailable(f"{self._client.url}: status {answer.status}")
+        return answer.body == CONFIRMED
 
     def entries(self, number: int, width: int) -> list[bytes]:
         """The first `width` entries of a bundle."""

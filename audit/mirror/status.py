@@ -33,6 +33,7 @@ def form(facts: Sequence[Facts], alarms: Sequence[Alarm], version: int | None, n
                 "gateway": one.url,
                 "size": one.size,
                 "published": one.source_size,
+                "confirmed": one.confirmed,
                 "behind_s": round(max(0.0, now - one.even_at), 1),
                 "answered_s": round(max(0.0, now - one.answered_at), 1),
             }
@@ -73,6 +74,7 @@ def exposition(document: dict[str, Json]) -> bytes:
 _GAUGES: Final = (
     ("oncegate_mirror_size", "size"),
     ("oncegate_mirror_published", "published"),
+    ("oncegate_mirror_confirmed", "confirmed"),
     ("oncegate_mirror_behind_seconds", "behind_s"),
     ("oncegate_mirror_answered_seconds", "answered_s"),
 )

@@ -1,4 +1,4 @@
-"""The key of a witness: made, and read. Beside the private file stands the vkey that nodes and clients pin."""
+"""The key of a witness or a mirror: made, and read. Beside the private file stands the vkey that others pin."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from contracts.edge.files import write_atomic
 from contracts.errors import Fault, UserError
 from contracts.text import Text
 
-KINDS = ("witness",)
+KINDS = ("witness", "mirror")
 
-_BAD_NAME = Text("见证者名称不合规", "Not a name for a witness")
+_BAD_NAME = Text("密钥名称不合规", "Not a name for a key that cosigns")
 _NAME_REMEDY = Text("如 witness.example/oncegate,不含空格和加号。", "Such as witness.example/oncegate.")
 
 

@@ -364,6 +364,7 @@ def test_the_status_and_the_metrics(
             "gateway": served.url,
             "size": 300,
             "published": 300,
+            "confirmed": 0,
             "behind_s": 0.0,
             "answered_s": 0.0,
         }

@@ -218,7 +218,7 @@ def test_over_tls(tmp_path: Path) -> None:
     [
         ('logs = ["', 'logs = ["x', "Not the verifier key of a log"),
         ("port = 0", "prot = 0", "prot is not an option here"),
-        ("witness.example/w1", "a+b", "Not a name for a witness"),
+        ("witness.example/w1", "a+b", "Not a name for a key"),
         ("witness.pem", "nothing.pem", "key file cannot be read"),
         ("port = 0", 'certificate = "c.pem"', "go together"),
         ("logs = [", "logs = [] # [", "needs at least one log"),
