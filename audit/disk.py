@@ -44,6 +44,13 @@ class Disk:
         """unlink(2); a missing file is no error."""
         path.unlink(missing_ok=True)
 
+    def read(self, path: Path) -> bytes | None:
+        """What is in a file; None where there is none."""
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
     # Made of the calls above.
 
     def write_all(self, descriptor: int, data: bytes) -> None:

@@ -1,16 +1,17 @@
 """The audit log of one serving slot: `append` returns an index when the entry is durable, and never before.
 
-1. One writer: an exclusive lock on the directory, held until `close` or the end of the process.
+1. One writer: a claim on the directory, held until `close` or the end of the process, and looked at again after each
+   frame became durable. Whoever finds another writer's is dead (3).
 2. Group commit: a thread takes everything that waits, writes one frame, syncs once, then wakes the waiters.
    Tiles, bundles, opening rows and checkpoint follow behind (`publish`), from what is durable only.
 3. After any error of a write or a sync the log is dead: each waiter gets `Fault` `audit_unavailable`, now and later,
    and `on_fatal` is called once, from the thread that failed. The process must end; recovery decides what is durable.
 4. Opening starts with recovery (`start`), by the code of the live path.
-5. A segment is closed after `segment_seconds` or `segment_bytes`, and removed when all of it is published.
+5. A closed log, whose last entry is `log_closed` (`succession`), is not opened for writing any more.
+6. A segment is closed after `segment_seconds` or `segment_bytes`, and removed when all of it is published.
 """
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -30,11 +31,15 @@ from audit.segments import SegmentWriter
 from audit.start import Limits, LogSettings, Start, prepare
 from audit.threads import guarded
 from audit.tiles import MAX_ENTRY
-from contracts.errors import Fault
+from contracts.errors import Fault, UserError
+from contracts.text import Text
 
 __all__ = ["MAX_OPENING", "AuditLog", "Limits", "LogSettings"]
 
 MAX_OPENING = MAX_ENTRY - 256  # a row adds key id, IV and tag
+
+_CLOSED = Text("该审计日志已关闭,后继为 {successor}", "This audit log is closed; {successor} goes on from it")
+_WRITE_SUCCESSOR = Text("请在 slot 与 log_key 中填写后继日志。", "Give the successor's slot and log_key.")
 
 
 _Waiter = asyncio.Future[int] | Future[int]
@@ -48,6 +53,7 @@ class AuditLog:
     def __init__(self, start: Start, on_fatal: Callable[[BaseException], None], clock: Callable[[], float]) -> None:
         limits = start.settings.limits
         self.origin = start.settings.origin
+        self.successor = start.successor  # of a closed log: who goes on from it
         self._start = start
         self._limits = limits
         self._on_fatal = on_fatal
@@ -77,10 +83,22 @@ class AuditLog:
         """Lock, recover, publish what recovery found, and start.
 
         `clock`: seconds since 1970, only for the day of the openings. Raises `UserError` when another writer has the
-        log or the key cannot sign notes, `Corrupt` when the stored bytes do not add up, OSError when the disk fails.
+        log, it is closed, or the key cannot sign notes, `Corrupt` when the stored bytes do not add up, OSError when the
+        disk fails.
         """
-        log = cls(prepare(settings, disk or Disk()), on_fatal, clock)
-        for segment in log._start.older:
+        log = cls.begin(prepare(settings, disk or Disk()), on_fatal, clock)
+        if log.successor is not None:
+            log.close()
+            raise UserError(_CLOSED.fill(successor=log.successor), settings.origin, _WRITE_SUCCESSOR)
+        return log
+
+    @classmethod
+    def begin(
+        cls, start: Start, on_fatal: Callable[[BaseException], None], clock: Callable[[], float] = time.time
+    ) -> "AuditLog":
+        """Start over what `prepare` found, closed or not (`shards` closes logs; everybody else calls `open`)."""
+        log = cls(start, on_fatal, clock)
+        for segment in start.older:
             log._publisher.retire(segment)
         log._publisher.start()
         log._writer.start()
@@ -143,7 +161,7 @@ class AuditLog:
         self._publisher.stop()
         self._dead = True
         self._refuse_waiting()
-        os.close(self._start.lock)
+        self._start.claims.close()
 
     def _put(self, item: _Item) -> None:
         if len(item[0]) > MAX_ENTRY or len(item[1]) > MAX_OPENING:
@@ -190,6 +208,7 @@ class AuditLog:
             self._rotate()
 
     def _rotate(self) -> None:
+        self._start.press.claim.check()
         old = self._segment.finish()
         self._segment = SegmentWriter(self._start.disk, self._start.settings.directory, self._tree.size)
         self._publisher.retire(old)
@@ -201,6 +220,7 @@ class AuditLog:
         rows = seal(key, first, [item[1] for item in batch])
         tree, made, frame = commit(self._tree, [item[0] for item in batch], rows, key.encoded)
         self._segment.append(frame, tree.size)
+        self._start.press.claim.check()
         self._publisher.submit(made)
         self._tree = tree
         return first

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from audit import checkpoints
+from audit.claim import Claim
 from audit.derive import Batch, Edge, advance, opening_path, partials
 from audit.disk import Disk
 from audit.notes import NoteSigner
@@ -33,23 +34,26 @@ from contracts.errors import Corrupt
 class Press:
     """The file work of publishing (1 to 5), without thread or clock."""
 
-    def __init__(self, disk: Disk, directory: Path, signer: NoteSigner, head: Path | None) -> None:
+    def __init__(self, disk: Disk, directory: Path, signer: NoteSigner, head: Path | None, claim: Claim) -> None:
         self.disk = disk
         self.directory = directory
         self.signer = signer
         self.head = head
+        self.claim = claim
         self._last: dict[Path, bytes | None] = {}
 
-    def look(self) -> None:
-        """Remember the checkpoints as they are, for rule 4."""
-        self._last = {path: self.disk.read(path) for path in self._places()}
+    def look(self) -> bytes | None:
+        """Remember what is in the places of the checkpoint, in the order in which they are written (3, 4).
 
-    def found(self, path: Path) -> bytes | None:
-        """What is in one of the two places, as far as this writer knows."""
-        return self._last[path]
+        What `head_dir` has; None without one, or before the first head.
+        """
+        places = [path for path in (self.head, self.directory / "checkpoint") if path is not None]
+        self._last = {path: self.disk.read(path) for path in places}
+        return None if self.head is None else self._last[self.head]
 
     def publish(self, edge: Edge, batches: Sequence[Batch]) -> tuple[Edge, checkpoints.Checkpoint]:
         """Derive and publish `batches` (at least one); the edge after them and the new head."""
+        self.claim.check()
         grown, full = advance(edge, batches)
         keys = {
             _key_path(key): key for key in {batch.key for batch in batches} if not self._at(_key_path(key)).exists()
@@ -65,15 +69,12 @@ class Press:
     def sign(self, checkpoint: checkpoints.Checkpoint) -> None:
         """Sign and publish a head whose files are durable."""
         note = checkpoints.sign(checkpoint, self.signer)
-        for path in self._places():
-            if self.disk.read(path) != self._last[path]:
+        for path, last in self._last.items():
+            if self.disk.read(path) != last:
                 raise Corrupt(f"{path.name} is not what this writer left there: a second writer has this log")
+        for path in self._last:
             self.disk.replace(path, note)
             self._last[path] = note
-
-    def _places(self) -> list[Path]:
-        """In the order in which they are written (3, 4)."""
-        return [path for path in (self.head, self.directory / "checkpoint") if path is not None]
 
     def _at(self, path: str) -> Path:
         return self.directory / path

@@ -1,6 +1,7 @@
 """The file of frames that is being written.
 
-1. A segment is named by its first index and exists durably before a frame goes into it.
+1. A segment is named by its first index and exists durably before a frame goes into it. It is always a new file: a
+   former writer that does not know yet that it is one (`claim`) must not write into the same.
 2. A frame counts when its fdatasync has returned. There is no second try after an error.
 3. A segment is full after so many bytes, or old after so many seconds; an empty one is neither.
 """
@@ -9,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from audit.disk import Disk
+from audit.disk import TEMPORARY, Disk
 from audit.recovery import Recovered, Segment, segment_path
 from contracts.edge.files import naming
 
@@ -23,8 +24,10 @@ class SegmentWriter:
         self._first = self._end = first
         self._bytes = 0
         self._started = time.monotonic()
-        self._file = disk.create(self._path)
+        temporary = self._path.with_name(self._path.name + TEMPORARY)
+        self._file = disk.create(temporary)
         disk.sync(self._file)
+        disk.rename(temporary, self._path)
         disk.sync_directories({self._path.parent})
 
     def append(self, frame: bytes, end: int) -> None:

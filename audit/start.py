@@ -1,6 +1,7 @@
 """Opening a log for writing: what it is, who may, and from where it goes on.
 
-1. An exclusive lock on the directory is taken first and held by whoever opened it.
+1. The directory and the log's name in `head_dir` are claimed first (`claim`), and held by whoever opened the log: of
+   one host or of several that share `head_dir`, one writes.
 2. What is known outside (`head_dir`, and the heads that witnesses and the mirror hold) is read before anything is
    written.
 3. Recovery reads the published head and the durable frames after it (`recovery`), and refuses what is older than, or
@@ -8,29 +9,29 @@
 4. The last segment is copied to a new file without its torn tail, then what was not published yet is published.
 """
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from audit.checkpoints import Checkpoint, open_note
+from audit.claim import claim
 from audit.derive import Edge
-from audit.disk import Disk, lock
+from audit.disk import Disk
 from audit.merkle import EMPTY_ROOT, Tree
 from audit.notes import NoteSigner
 from audit.publish import Press
 from audit.reader import LogReader
 from audit.recovery import Segment, check_head, is_new, recover
 from audit.segments import SegmentWriter, resume
+from audit.succession import ending_of
 from contracts.algorithms import SigningKey
 from contracts.errors import Corrupt, Fault, UserError
 from contracts.text import Text
 
-_LOCKED = Text("该审计日志正由另一进程写入", "Another process is writing this audit log")
-_LOCKED_REMEDY = Text("每个日志只能有一个写入进程。", "A log has exactly one writer; give each process its own slot.")
 _NOT_ED25519 = Text("日志签名密钥必须是 Ed25519(EdDSA)", "A log is signed with an Ed25519 key (EdDSA)")
 _BAD_ORIGIN = Text(
     "日志名称不能为空,也不能含空格或加号", "The origin of a log is not empty and has no space or plus sign"
@@ -78,7 +79,6 @@ class Start:
 
     settings: LogSettings
     disk: Disk
-    lock: int
     reader: LogReader
     press: Press
     tree: Tree
@@ -86,29 +86,34 @@ class Start:
     published: Checkpoint
     segment: SegmentWriter
     older: list[Segment]
+    claims: ExitStack = field(default_factory=ExitStack)  # closing it lets others write
+
+    @property
+    def successor(self) -> str | None:
+        """Of a closed log: the origin that goes on from it. (Everything durable is published by now.)"""
+        size = self.published.size
+        ended = ending_of(self.reader.entry(size - 1, size), self.published) if size else None
+        return None if ended is None else ended.successor
 
 
 def prepare(settings: LogSettings, disk: Disk) -> Start:
-    """Rules 1 to 4. Raises `UserError`, `Corrupt`, OSError; the lock is free again then."""
+    """Rules 1 to 4. Raises `UserError`, `Corrupt`, OSError; nothing is claimed then."""
     signer = _signer(settings)
     head = _head_path(settings)
     disk.sync_directories(disk.make_directories([settings.directory / "frames"]))
-    descriptor = lock(settings.directory / "lock")
-    if descriptor is None:
-        raise UserError(_LOCKED, str(settings.directory), _LOCKED_REMEDY)
-    try:
-        press = Press(disk, settings.directory, signer, head)
-        return _recover(settings, press, descriptor)
-    except BaseException:
-        os.close(descriptor)
-        raise
+    with ExitStack() as claims:
+        own = claims.enter_context(claim(disk, settings.directory / "lock"))
+        if head is not None:
+            claims.enter_context(claim(disk, head.with_suffix(".lock")))
+        start = _recover(settings, Press(disk, settings.directory, signer, head, own))
+        return replace(start, claims=claims.pop_all())
 
 
-def _recover(settings: LogSettings, press: Press, descriptor: int) -> Start:
+def _recover(settings: LogSettings, press: Press) -> Start:
     disk, directory = press.disk, settings.directory
     reader = LogReader(directory, press.signer.public)
-    cosigned = [note for note in (reader.cosigned_note(), reader.mirrored_note()) if note is not None]
-    known = [*_known_head(press), *(_verified(note, press) for note in (*cosigned, *settings.heads))]
+    stored = [note for note in (press.look(), reader.cosigned_note(), reader.mirrored_note()) if note is not None]
+    known = [_verified(note, press) for note in (*stored, *settings.heads)]
     if is_new(directory):
         _begin(press, known)
     published = _verified(reader.note(), press)
@@ -119,7 +124,7 @@ def _recover(settings: LogSettings, press: Press, descriptor: int) -> Start:
     edge = recovered.edge
     if recovered.batches:
         edge, published = press.publish(edge, recovered.batches)
-    return Start(settings, disk, descriptor, reader, press, recovered.tree, edge, published, segment, older)
+    return Start(settings, disk, reader, press, recovered.tree, edge, published, segment, older)
 
 
 def _begin(press: Press, known: Sequence[Checkpoint]) -> None:
@@ -129,12 +134,6 @@ def _begin(press: Press, known: Sequence[Checkpoint]) -> None:
     SegmentWriter(press.disk, press.directory, 0).finish()
     press.disk.replace(press.directory / "vkey", press.signer.public.vkey.encode() + b"\n")
     press.sign(Checkpoint(press.signer.public.name, 0, EMPTY_ROOT))
-
-
-def _known_head(press: Press) -> Sequence[Checkpoint]:
-    if press.head is None or not press.head.exists():
-        return ()
-    return (_verified(press.head.read_bytes(), press),)
 
 
 def _verified(note: bytes, press: Press) -> Checkpoint:

@@ -109,6 +109,10 @@ class FailingDisk(Disk):
     def remove(self, path: Path) -> None:
         self._step("remove", lambda: Disk.remove(self, path))
 
+    def read(self, path: Path) -> bytes | None:
+        self._step("read", lambda: None)
+        return super().read(path)
+
 
 @dataclass
 class _Undo:

@@ -410,7 +410,7 @@ def test_storage_that_is_not_mounted_is_refused(tmp_path: Path) -> None:
 
 def test_the_outside_head_is_never_behind_the_log(tmp_path: Path, heads: Path) -> None:
     _append(tmp_path / "log", heads, 5)
-    (outside,) = heads.iterdir()
+    (outside,) = heads.glob("*.checkpoint")
     assert outside.read_bytes() == (tmp_path / "log" / "checkpoint").read_bytes()
     note = notes.parse(outside.read_bytes())
     assert checkpoints.parse_text(note.text).size == 5
