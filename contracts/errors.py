@@ -289,6 +289,22 @@ ERRORS: Mapping[str, ErrorRow] = {
         "请稍后重试；网关运维请检查到见证服务的连接。",
         "Try again later; the operator of the gateway looks at the connection to the witness.",
     ),
+    "mirror_unavailable": _row(
+        "gateway",
+        503,
+        "审计镜像未确认该访问记录，未提供任何数据",
+        "The auditor's mirror has not confirmed the access record, so nothing was released",
+        "请稍后重试；仍不成功时联系网关运维与审计员，检查镜像服务及其网络。",
+        "Try again shortly; if it persists, the operator and the auditor look at the mirror and the way to it.",
+    ),
+    "log_contradicted": _row(
+        "gateway",
+        409,
+        "审计日志与镜像持有的检查点矛盾，日志已停止",
+        "The audit log contradicts a head that it signed; it has ended",
+        "日志可能被回滚或改写：保存全部凭证，并通知审计员。",
+        "The log was put back or rewritten: keep everything and tell the auditor.",
+    ),
     "witness_request_malformed": _bad_proof("见证请求格式错误", "Not a request to a witness"),
     "note_malformed": _bad_proof("签名文本格式错误", "Not a signed note"),
     "note_signature_invalid": _bad_proof("没有可信且有效的签名", "No valid signature of a known key"),
@@ -593,7 +609,7 @@ ERRORS: Mapping[str, ErrorRow] = {
         "client", 503, "查询超时，已中止", "The question took too long and was ended", _NARROW
     ),
     "upload_too_large": _auditing("client", 413, "请求正文过大", "The body is over what this call takes", _ASK_ANEW),
-    "form_invalid": _auditing(
+    "upload_invalid": _auditing(
         "client",
         400,
         "表单须含 question 及该接口的文件",
