@@ -25,7 +25,9 @@ BATCH_MEDIA_TYPE: Final = "application/cloudevents-batch+json"
 MAX_SIGNED: Final = 1_000_000
 
 _REQUIRED = frozenset({"specversion", "id", "source", "type"})
-_EVENT = b'{"data":%b,"datacontenttype":"application/json","id":%b,"source":%b,"specversion":"1.0","time":"%b","type":%b}'
+_EVENT = (
+    b'{"data":%b,"datacontenttype":"application/json","id":%b,"source":%b,"specversion":"1.0","time":"%b","type":%b}'
+)
 
 
 class Event(NamedTuple):

@@ -2,8 +2,8 @@
 
 1. Signed is `{webhook-id}.{webhook-timestamp}.{body}`; the timestamp (Unix s) is that of the attempt, the id stays
    the same however often one message is tried. The id has no full stop.
-2. `v1a`: Ed25519; only the sender can sign, so this is what we recommend. The receiver holds `whpk_` and the public key's
-   base64. `v1`: HMAC-SHA256 under a shared secret of 24 to 64 bytes, written `whsec_` and its base64.
+2. `v1a`: Ed25519; only the sender can sign, so this is what we recommend. The receiver holds `whpk_` and the base64 of
+   the public key. `v1`: HMAC-SHA256 under a shared secret of 24 to 64 bytes, written `whsec_` and its base64.
 3. With several keys there are several signatures, a space between them: old and new while keys change.
 """
 

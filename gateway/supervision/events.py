@@ -2,13 +2,13 @@
 
 1. Each entry is exactly one event, in the order of the log, with the id `origin#index`: a receiver sees by the index
    that nothing was left out, and by the id that something came twice.
-2. `data` holds the entry as it stands in the log, its index, the log's origin and the leaf hash (RFC 6962). The entry's
-   bytes are its canonical JSON, so a receiver can compute the leaf hash and later ask the auditor for the proof. Nothing
-   else is added: what is not in the leaf (holder, clerk, case, record ids) is not in the event.
+2. `data` holds the entry as it stands in the log, its index, the log's origin and the leaf hash (RFC 6962). The bytes
+   of the entry are its canonical JSON, so a receiver can compute the leaf hash and later ask the auditor for the proof.
+   Nothing else is added: what is not in the leaf (holder, clerk, case, record ids) is not in the event.
 3. The type says what happened (`TYPES`). A correction request that was taken is a correction, not an access; one that
    was refused is a refused access. An entry that this program does not know is an event all the same (`UNKNOWN`).
-4. A heartbeat is no entry: it says that the feed is alive though nothing happened, and carries the signed checkpoint, so
-   that supervision holds heads of the log that the gateway cannot take back. Its id names size and time.
+4. A heartbeat is no entry: it says that the feed is alive though nothing happened, and carries the signed checkpoint,
+   so that supervision holds heads of the log that the gateway cannot take back. Its id names size and time.
 """
 
 from collections.abc import Mapping

@@ -9,8 +9,8 @@ key = "keys/supervision.pem"                  # Ed25519 (oncegate keygen webhook
 secret = "keys/supervision.whsec"             # or, or also: a shared secret, whsec_…: signature v1
 ca = "keys/supervision-ca.pem"                # optional: what verifies the receiver's certificate; else the system's
 
-A sink's name stands in the audit log, in metrics and in warnings: host and port, and a digest of the whole URL, because a
-path may be a secret of the receiver's, and another path is another receiver.
+A sink's name stands in the audit log, in metrics and in warnings: host and port, and a digest of the whole URL, because
+a path may be a secret of the receiver's, and another path is another receiver.
 """
 
 from dataclasses import dataclass
