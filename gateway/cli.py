@@ -47,7 +47,9 @@ def new_root(
 
 @app.command()
 def keygen(
-    kind: Annotated[str, typer.Argument(help="node, app, zone, auditor, recovery, store or audit-log. 密钥用途。")],
+    kind: Annotated[
+        str, typer.Argument(help="node, app, zone, auditor, recovery, store, audit-log, webhook. 密钥用途。")
+    ],
     key: Annotated[Path, typer.Argument(help="Where the private key goes; what to register beside it. 私钥文件。")],
     alg: Annotated[str, typer.Option(help="Of node and app: ES256, ES384 or EdDSA. 算法。")] = "ES256",
     origin: Annotated[str, typer.Option(help="Of an audit log: its name, as in the registry. 日志名称。")] = "",
@@ -175,6 +177,7 @@ def topics_plan(
     node: Annotated[str, typer.Option(help="The nodes' principal.")] = "User:oncegate",
     control: Annotated[str, typer.Option(help="Control's principal.")] = "User:oncegate-control",
     adapter: Annotated[str, typer.Option(help="The adapters' principals; {adapter} is the id.")] = "User:{adapter}",
+    supervision: Annotated[str, typer.Option(help="Supervision's principal.")] = "User:oncegate-supervision",
     replicas: Annotated[int, typer.Option(min=1, help="1 for a trial with one broker. 副本数。")] = 3,
     as_json: Json = False,
 ) -> None:
@@ -182,7 +185,7 @@ def topics_plan(
     from gateway.topics_check import Principals
     from gateway.topics_cli import plan
 
-    plan(config, registry, as_json, Principals(node, control, adapter), replicas)
+    plan(config, registry, as_json, Principals(node, control, adapter, supervision), replicas)
 
 
 @topics.command("check")

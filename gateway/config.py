@@ -32,29 +32,45 @@ slot = "gov-extranet-1"             # the audit log that this process alone writ
 log_key = "keys/audit-gov-extranet-1.pem"
 head_dir = "/mnt/other-disk/heads"  # optional: the highest checkpoint, on other storage
 refuse_unwitnessed_after_s = 14400  # with witnesses: no cosignature for so long, and questions are refused
+durable = "local"                   # "mirrored": answers wait until the auditor's mirror has their record, too
+
+[serve.mirror]                      # optional, needed for "mirrored": the mirror's own key
+vkey = "mirror.example/oncegate+…"
+wait_s = 10                         # for so long; then the answer is 503 `mirror_unavailable`
 
 [[serve.witnesses]]                 # optional: who cosigns the checkpoints (auditor-guide.md, "A witness")
 url = "https://witness.example:8500"
 vkey = "witness.example/oncegate+…"
 ca = "keys/witness-ca.pem"          # optional: what verifies its certificate; else the system's
+
+[supervision]                       # optional: the live feed (supervision.md, gateway/supervision/settings.py)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from audit.fetch import Endpoint, is_url
-from audit.notes import COSIGNATURE, parse_vkey
+from audit.notes import COSIGNATURE, NoteKey, parse_vkey
 from audit.witness.cosigning import WitnessAddress
 from contracts.algorithms import SUITES
 from contracts.edge.config import Section, read_toml
 from contracts.errors import Fault
 from contracts.text import Text
+from gateway.supervision import settings as supervision
+from gateway.supervision.settings import SupervisionConfig
 
 _WITNESS_VKEY = Text(
     "请填写见证者的 .vkey 文件内容(oncegate-audit keygen witness 生成)。",
     "Give the content of the witness's .vkey file (oncegate-audit keygen witness made it).",
 )
+_MIRROR_VKEY = Text(
+    "请在 [serve.mirror] 中填写镜像的 .vkey 文件内容(oncegate-audit keygen mirror 生成)。",
+    "Give in [serve.mirror] the content of the mirror's .vkey file (oncegate-audit keygen mirror made it).",
+)
+_NO_MIRROR = Text("durable 为 mirrored 时须有 [serve.mirror]", "durable = mirrored needs [serve.mirror]")
+
+LOCAL, MIRRORED = DURABLE = ("local", "mirrored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,8 @@ class ServeConfig:
     log_key: Path
     head_dir: Path | None
     witnesses: tuple[WitnessAddress, ...] = ()
+    mirror: NoteKey | None = None  # the pinned key of the auditor's mirror
+    mirror_wait_s: float | None = None  # how long an answer waits for it; None: durable here is enough
     refuse_unwitnessed_after_s: int = 14_400
 
 
@@ -92,6 +110,7 @@ class NodeConfig:
     store_key: Path
     serve: ServeConfig | None
     evidence_types: tuple[str, ...] = ()  # those that this node reads; none: all
+    supervision: SupervisionConfig = field(default_factory=SupervisionConfig)
 
     @property
     def stores_dir(self) -> Path:
@@ -118,11 +137,13 @@ def load(path: Path) -> NodeConfig:
         store_key=keys.path("store"),
         serve=None if serve is None else _serve(serve, data_dir),
         evidence_types=() if ingest is None else ingest.texts("evidence_types"),
+        supervision=supervision.read(outermost.section("supervision", None), serve is not None),
     )
 
 
 def _serve(section: Section, data_dir: Path) -> ServeConfig:
     slot = section.text("slot")
+    mirror, wait_s = _mirror(section)
     return ServeConfig(
         base_url=_base_url(section),
         host=section.text("host", "127.0.0.1"),
@@ -134,8 +155,23 @@ def _serve(section: Section, data_dir: Path) -> ServeConfig:
         log_key=section.path("log_key"),
         head_dir=section.path("head_dir", None),
         witnesses=tuple(_witness(one) for one in section.sections("witnesses", ())),
+        mirror=mirror,
+        mirror_wait_s=wait_s,
         refuse_unwitnessed_after_s=section.integer("refuse_unwitnessed_after_s", 14_400, low=1, high=30 * 86_400),
     )
+
+
+def _mirror(serve: Section) -> tuple[NoteKey | None, float | None]:
+    """The mirror's key, and how long answers wait for it."""
+    waits = serve.choice("durable", DURABLE, LOCAL) == MIRRORED
+    section = serve.section("mirror", None)
+    if section is None and waits:
+        raise serve.mistake(_NO_MIRROR, "durable", _MIRROR_VKEY)
+    if section is None:
+        return None, None
+    key = _cosigner(section, Text("不是镜像的验证公钥", "Not the verifier key of a mirror"), _MIRROR_VKEY)
+    wait_s = section.number("wait_s", 10.0, low=0.1, high=120.0)
+    return key, wait_s if waits else None
 
 
 def _witness(section: Section) -> WitnessAddress:
@@ -143,13 +179,18 @@ def _witness(section: Section) -> WitnessAddress:
     if not is_url(url):
         what = Text("url 须为 http(s)://主机[:端口][/路径]", "url must be http(s)://host[:port][/path]")
         raise section.mistake(what, "url")
+    key = _cosigner(section, Text("不是见证者的验证公钥", "Not the verifier key of a witness"), _WITNESS_VKEY)
+    return WitnessAddress(Endpoint(url, section.path("ca", None)), key)
+
+
+def _cosigner(section: Section, wrong: Text, remedy: Text) -> NoteKey:
     try:
         key = parse_vkey(section.text("vkey"))
     except Fault:
         key = None
     if key is None or key.kind != COSIGNATURE:
-        raise section.mistake(Text("不是见证者的验证公钥", "Not the verifier key of a witness"), "vkey", _WITNESS_VKEY)
-    return WitnessAddress(Endpoint(url, section.path("ca", None)), key)
+        raise section.mistake(wrong, "vkey", remedy)
+    return key
 
 
 def _base_url(section: Section) -> str:

@@ -5,6 +5,7 @@ zone         opens what departments encrypt to the zone: likewise
 auditor      opens the day keys of an audit log's openings: likewise
 store        wraps a store's data key: PATH alone, there is nothing to register
 recovery     opens backups: likewise; keep it offline
+webhook      signs webhooks to supervision: PATH, and the public key as a receiver takes it, stem with .whpk
 audit-log    signs the checkpoints of one log: PATH, and the verifier key of its origin, stem with .vkey
 """
 
@@ -16,6 +17,7 @@ from contracts.edge import keys
 from contracts.edge.files import write_atomic
 from contracts.errors import Fault, UserError
 from contracts.text import Text
+from contracts.webhooks import public_text
 
 _NO_ORIGIN = Text("审计日志需要 --origin", "An audit log needs an --origin")
 _ORIGIN = Text("如 --origin oncegate.example/slot-1。", "Such as --origin oncegate.example/slot-1.")
@@ -43,6 +45,12 @@ def _secret(path: Path, _alg: str, _origin: str) -> None:
     keys.create_secret(path)
 
 
+def _webhook(path: Path, _alg: str, _origin: str) -> Path:
+    public = path.with_suffix(".whpk")
+    write_atomic(public, f"{public_text(keys.create_signing_key(path, 'EdDSA').public)}\n".encode())
+    return public
+
+
 def _audit_log(path: Path, _alg: str, origin: str) -> Path:
     if not origin:
         raise UserError(_NO_ORIGIN, str(path), _ORIGIN)
@@ -64,6 +72,7 @@ _KINDS: Mapping[str, Callable[[Path, str, str], Path | None]] = {
     "auditor": _wrapping,
     "recovery": _wrapping,
     "store": _secret,
+    "webhook": _webhook,
     "audit-log": _audit_log,
 }
 KINDS = tuple(_KINDS)

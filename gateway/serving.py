@@ -13,8 +13,10 @@ from pathlib import Path
 
 import structlog
 
-from audit.log import AuditLog, LogSettings
+from audit.log import AuditLog, Limits, LogSettings
+from audit.mirror.heads import MirrorHeads
 from audit.notes import NoteKey, NoteSigner, parse_vkey
+from audit.start import MIRRORED_LIMITS
 from audit.witness.cosigning import Cosigning, Patience, held_by
 from contracts.edge import keys
 from contracts.edge.clock import now_ms
@@ -24,16 +26,22 @@ from contracts.encoding import b64url_decode
 from contracts.errors import Unavailable, UserError
 from contracts.hpke import KEMS
 from contracts.registry import AuditSlot
+from contracts.streams import Stream
 from contracts.text import Text
 from gateway.config import ServeConfig
+from gateway.ingest.state import FeedState
 from gateway.node import Node, following, opened
 from gateway.roles import configure_logging, stop_signals
 from gateway.store.database import StoreAbsent
+from gateway.store.stores import Stores
+from gateway.supervision.run import Supervision, Surroundings
+from gateway.supervision.sinks import TopicSink
 from gateway.tokens.authenticate import Authenticator
 from gateway.tokens.edge.marks import FileMarks
 from gateway.tokens.grant import Issuer
 from gateway.tokens.replay import LocalReplay
 from gateway.tokens.settings import Settings
+from gateway.web.evidence import Evidence
 from gateway.web.parts import Listen, ServeParts
 from gateway.web.serve import run_serve
 from gateway.web.tls import ServerTls
@@ -53,7 +61,7 @@ def serve(config_path: Path) -> None:
             parts = serve_parts(node, serving, log)
             with as_system_errors(node.config.stores_dir):
                 _refuse_unusable(parts)
-            with following(node), _cosigned(parts.cosigning):
+            with following(node), _cosigned(parts.cosigning), supervised(parts.supervision):
                 # Proofs from before the start are refused; `iat` has whole seconds only: take no question before then.
                 stop.wait((parts.authenticator.accepts_from - now_ms()) / 1000)
                 _run(parts, stop)
@@ -102,8 +110,11 @@ def serve_parts(node: Node, serving: ServeConfig, log: AuditLog) -> ServeParts:
         issuer=issuer,
         listen=Listen(serving.host, serving.port, ServerTls(serving.certificate, serving.private_key)),
         clock=now_ms,
-        rollback_detectable=serving.head_dir is not None or bool(serving.witnesses),
+        rollback_detectable=bool(serving.head_dir or serving.witnesses or serving.mirror),
         cosigning=_cosigning(serving, log),
+        mirror=MirrorHeads(log, serving.audit_dir, serving.mirror),
+        mirror_wait_s=serving.mirror_wait_s,
+        supervision=_supervision(node, serving, log, stores),
     )
 
 
@@ -112,6 +123,40 @@ def _cosigning(serving: ServeConfig, log: AuditLog) -> Cosigning | None:
         return None
     patience = Patience(refuse_s=serving.refuse_unwitnessed_after_s)
     return Cosigning(log, serving.audit_dir, serving.witnesses, patience)
+
+
+def _supervision(node: Node, serving: ServeConfig, log: AuditLog, stores: Stores) -> Supervision:
+    """The live feed. Made where nothing is configured, too: what was on before must be told that it is off."""
+    evidence = Evidence(stores.open_current, stores.current_path)
+    key = node.signing_key()
+
+    def states(now: int) -> list[tuple[Stream, FeedState]]:
+        evidence.look()
+        return evidence.states(node.registry.current().streams, now)
+
+    around = Surroundings(
+        log=log,
+        log_dir=serving.audit_dir,
+        state_dir=node.config.data_dir / "supervision" / serving.slot,
+        topic=lambda: TopicSink(node.transport, key, log.origin),
+        states=states,
+        done=evidence.close,
+        clock=now_ms,
+    )
+    return Supervision(node.config.supervision, around)
+
+
+@contextmanager
+def supervised(supervision: Supervision | None) -> Iterator[None]:
+    """The live feed runs for the length of a `with`; what it says of itself is in the log before that begins."""
+    if supervision is None:
+        yield
+        return
+    supervision.start()
+    try:
+        yield
+    finally:
+        supervision.close()
 
 
 @contextmanager
@@ -157,7 +202,8 @@ def _open_log(node: Node, serving: ServeConfig) -> AuditLog:
     public = KEMS[auditor.alg].load_public(b64url_decode(auditor.public.encode()))
     serving.audit_dir.mkdir(parents=True, exist_ok=True)
     heads = tuple(_heads(serving, parse_vkey(slot.vkey)))
-    settings = LogSettings(serving.audit_dir, slot.origin, signing_key, public, serving.head_dir, heads=heads)
+    limits = Limits() if serving.mirror_wait_s is None else MIRRORED_LIMITS
+    settings = LogSettings(serving.audit_dir, slot.origin, signing_key, public, serving.head_dir, limits, heads)
 
     def on_fatal(error: BaseException) -> None:
         facts = {"reason": why(error).en, "file": error.filename} if isinstance(error, OSError) else {}

@@ -7,15 +7,21 @@ from contracts.edge.transport.interface import DAY_MS
 from contracts.registry.snapshot import Snapshot
 from contracts.rejects import rejects_topic
 from gateway.control.build import REGISTRY_TOPIC
+from gateway.supervision import SUPERVISION_TOPIC
 
 UNVERIFIED_TOPIC = "rejects.unverified"
 # Rejects are kept 7 days at most (design §4). Kafka drops whole segments, so a record may stay a seventh longer.
 _REJECTS = Expiring(6 * DAY_MS)
+_SUPERVISION = Expiring(30 * DAY_MS)
 
 
 def topics_of(registry: Snapshot) -> Mapping[str, Cleaning]:
     """Every topic of the registry as it is, with how it is cleaned."""
-    topics: dict[str, Cleaning] = {REGISTRY_TOPIC: COMPACTED, UNVERIFIED_TOPIC: _REJECTS}
+    topics: dict[str, Cleaning] = {
+        REGISTRY_TOPIC: COMPACTED,
+        UNVERIFIED_TOPIC: _REJECTS,
+        SUPERVISION_TOPIC: _SUPERVISION,
+    }
     topics |= {stream.topic: COMPACTED for stream in registry.streams}
     topics |= {rejects_topic(adapter): _REJECTS for adapter in registry.adapters}
     return topics

@@ -2,8 +2,8 @@
 
 1. `commands`: the exact lines for the cluster's administrator, one for each topic, then one for each principal and
    kind of right (each line starts a JVM). Who may what: an adapter writes its own streams and reads its own rejects;
-   control writes the registry; a node reads everything, writes rejects, and may see settings. Nobody may delete,
-   alter or create.
+   control writes the registry; a node reads everything, writes rejects and the supervision feed, and may see settings;
+   supervision reads its feed. Nobody may delete, alter or create.
 2. `compare`: what the live topics have and should not. `LOSES`: data would be lost, withheld or kept beyond its time;
    installations with one of these are refused. `WEAK`: allowed, and worth knowing.
 """
@@ -18,6 +18,7 @@ from contracts.registry.snapshot import Snapshot
 from contracts.rejects import rejects_topic
 from contracts.text import Text
 from gateway.control.build import REGISTRY_TOPIC
+from gateway.supervision import SUPERVISION_TOPIC
 from gateway.topics import UNVERIFIED_TOPIC, topics_of
 
 LOSES = "loses"
@@ -35,6 +36,7 @@ class Principals:
     node: str = "User:oncegate"
     control: str = "User:oncegate-control"
     adapter: str = "User:{adapter}"
+    supervision: str = "User:oncegate-supervision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,13 @@ def rights(registry: Snapshot, principals: Principals) -> tuple[Right, ...]:
 def _node_rights(registry: Snapshot, node: str) -> Iterator[Right]:
     for topic in topics_of(registry):
         yield Right(node, _READ, topic)
-    for topic in (UNVERIFIED_TOPIC, *map(rejects_topic, registry.adapters)):
+    for topic in (UNVERIFIED_TOPIC, SUPERVISION_TOPIC, *map(rejects_topic, registry.adapters)):
         yield Right(node, ("Write",), topic)
 
 
 def _other_rights(registry: Snapshot, principals: Principals) -> Iterator[Right]:
     yield Right(principals.control, ("Read", *_WRITE), REGISTRY_TOPIC)
+    yield Right(principals.supervision, ("Read", "Describe"), SUPERVISION_TOPIC)
     for stream in registry.streams:
         yield Right(principals.adapter.format(adapter=stream.adapter), _WRITE, stream.topic)
     for adapter in registry.adapters:

@@ -9,9 +9,10 @@
 
 from typing import Any, Final
 
-from contracts import feeds, messages, rejects
+from contracts import cloud_events, feeds, messages, rejects
 from contracts.envelope import MAX_ENVELOPE
 from contracts.text import Text
+from gateway.supervision import SUPERVISION_TOPIC
 
 VERSION: Final = "3.0.0"
 TITLE = Text("oncegate 消息日志", "oncegate message log")
@@ -73,6 +74,11 @@ def _channels() -> dict[str, Any]:
             "rejects.unverified",
             Text("无法确认来源的消息", "What nobody can be told apart by signature"), ("reject",), (), "delete",
         ),
+        "supervision": _channel(
+            SUPERVISION_TOPIC,
+            Text("送电子监察的实时事件", "The live feed to supervision: every entry of the audit logs"),
+            ("events",), (), "delete",
+        ),
     }  # fmt: skip
 
 
@@ -99,6 +105,8 @@ def _operations() -> dict[str, Any]:
         ("reject", "send", "rejects", Text("节点退回", "A node rejects")),
         ("readRejects", "receive", "rejects", Text("部门查看退回", "The department reads what was refused")),
         ("rejectUnverified", "send", "rejectsUnverified", Text("节点隔离", "A node sets aside")),
+        ("tellSupervision", "send", "supervision", Text("节点上报", "A node tells supervision")),
+        ("supervise", "receive", "supervision", Text("电子监察读取", "Supervision reads")),
     )
     return {
         name: {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "summary": f"{text.zh} / {text.en}"}
@@ -125,6 +133,10 @@ def _messages() -> dict[str, Any]:
         ),
         "reject": _message(
             Text("退回", "Reject"), _JWS, "topic@offset of what was refused", f"JWS of a node, typ {rejects.TYP}"
+        ),
+        "events": _message(
+            Text("监察事件", "Events"), _JWS, "the origin of the audit log",
+            f"JWS of a node, typ {cloud_events.TYP}, around a JSON batch of CloudEvents 1.0",
         ),
     }  # fmt: skip
 

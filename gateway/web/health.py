@@ -13,6 +13,8 @@ from typing import Final
 import orjson
 from aiohttp import web
 
+from audit.mirror.heads import MirrorHeads
+from audit.mirror.heads import Standing as MirrorStanding
 from audit.witness.cosigning import Standing
 from contracts.encoding import Json
 from contracts.errors import ERRORS, Fault
@@ -22,8 +24,10 @@ from contracts.streams import Stream
 from contracts.text import Text
 from gateway.ingest.state import COMPLETE, FeedState
 from gateway.lookup.feeds import timestamp
+from gateway.supervision.delivery import Standing as Sink
 from gateway.web.evidence import Evidence
 from gateway.web.metrics import Gauge
+from gateway.web.mirrored import UNMIRRORED, Answers
 from gateway.web.parts import ServeParts
 from gateway.web.problems import HEADERS
 
@@ -34,12 +38,19 @@ WARNINGS: Mapping[str, Text] = {
         "注册库已过更新期限，请尽快发布新版本。", "The registry is past fresh_until: publish a new version soon."
     ),
     "rollback_undetectable": Text(
-        "未配置 head_dir 或见证者，审计日志回退将无法察觉。",
-        "Neither head_dir nor a witness is configured: a rollback of the audit log would go unnoticed.",
+        "未配置 head_dir、见证者或镜像，审计日志回退将无法察觉。",
+        "Neither head_dir nor a witness nor a mirror: a rollback of the audit log would go unnoticed.",
+    ),
+    "mirror_late": Text(
+        "审计镜像超过 1 分钟没有消息，见 mirror。", "The auditor's mirror was not heard for a minute, see mirror."
     ),
     "witness_late": Text(
         "审计日志超过 15 分钟未获见证，请检查到见证服务的连接。",
         "No witness has cosigned the audit log for 15 minutes: look at the connection to it.",
+    ),
+    "supervision_late": Text(
+        "监察事件超过 2 分钟未能送达，请检查到监察端的连接。",
+        "The feed to supervision has not got through for 2 minutes: look at the connection to it.",
     ),
     "erasure_held_up": ERRORS["erasure_held_up"].title,
     "feeds_incomplete": Text("部分数据流不完整，见 streams。", "Some feeds are not complete, see streams."),
@@ -55,6 +66,7 @@ class Condition:
     registry: Snapshot | None
     streams: tuple[tuple[Stream, FeedState], ...]
     held_up: frozenset[Stream] = frozenset()
+    mirror: MirrorStanding | None = None
 
     @property
     def ready(self) -> bool:
@@ -67,6 +79,8 @@ class Health:
 
     parts: ServeParts
     evidence: Evidence
+    heads: MirrorHeads
+    answers: Answers | None
 
     async def livez(self, request: web.Request) -> web.Response:
         """Rule 1."""
@@ -90,17 +104,22 @@ class Health:
             "audit_log": OK if self.parts.log.alive else "audit_unavailable",
             "store": store_check,
         }
-        standing = self._standing()
+        standing, mirror = self._standing(), self._mirror()
         if standing is not None:
             checks["witness"] = "witness_overdue" if standing.overdue else OK
+        if self.answers is not None:
+            checks["mirror"] = UNMIRRORED if self.answers.away or mirror is None or mirror.late else OK
         found = {
             "registry_degraded": registry is not None and registry.freshness(now) != FRESH,
-            "rollback_undetectable": not self.parts.rollback_detectable,
+            "rollback_undetectable": not self.parts.rollback_detectable and mirror is None,
+            "mirror_late": mirror is not None and mirror.late,
             "witness_late": standing is not None and standing.late,
+            "supervision_late": any(sink.late for sink in self._sinks()),
             "erasure_held_up": bool(held_up),
             "feeds_incomplete": any(state.state != COMPLETE for _, state in streams),
         }
-        return Condition(checks, tuple(name for name, there in found.items() if there), registry, streams, held_up)
+        warnings = tuple(name for name, there in found.items() if there)
+        return Condition(checks, warnings, registry, streams, held_up, mirror)
 
     def gauges(self) -> list[Gauge]:
         """The same for Prometheus."""
@@ -115,6 +134,8 @@ class Health:
             ("oncegate_audit_size", "Durable access records", (), [((), float(self.parts.log.size))]),
             ("oncegate_audit_published", "Published ones", (), [((), float(self.parts.log.published.size))]),
             *self._witness_gauges(),
+            *self._mirror_gauges(),
+            *self._supervision_gauges(),
             ("oncegate_stream_state", "1: the stream is in this state", (*stream, "state"), [(s, 1.0) for s in states]),
             ("oncegate_stream_as_of", "Complete up to (Unix s; 0: not yet)", stream, times),
             (
@@ -137,6 +158,38 @@ class Health:
             ("oncegate_audit_cosigned_age_seconds", "Since the last cosignature", (), [((), standing.age_s)]),
             ("oncegate_audit_witness_troubles", "Witnesses that fail", (), [((), float(len(standing.troubles)))]),
         ]
+
+    def _sinks(self) -> tuple[Sink, ...]:
+        return () if self.parts.supervision is None else self.parts.supervision.standing()
+
+    def _supervision_gauges(self) -> list[Gauge]:
+        sinks, label = self._sinks(), ("sink",)
+        if not sinks:
+            return []
+        behind = [((one.name,), float(one.behind)) for one in sinks]
+        failing = [((one.name,), one.failing_s) for one in sinks]
+        return [
+            ("oncegate_supervision_behind", "Published entries that supervision has not got", label, behind),
+            ("oncegate_supervision_failing_seconds", "Since when sending fails", label, failing),
+        ]
+
+    def _mirror(self) -> MirrorStanding | None:
+        """None where no mirror is pinned, and none was ever heard."""
+        standing = self.heads.standing()
+        return standing if standing.heard or self.heads.key is not None else None
+
+    def _mirror_gauges(self) -> list[Gauge]:
+        standing = self._mirror()
+        if standing is None:
+            return []
+        answers = self.answers
+        waiting = () if answers is None else (("waiting", answers.waiting), ("withheld", answers.withheld))
+        return [
+            ("oncegate_audit_mirrored", "Access records that the mirror holds", (), [((), float(standing.size))]),
+            ("oncegate_audit_mirror_age_seconds", "Since the mirror was last heard", (), [((), standing.age_s)]),
+            ("oncegate_audit_mirror_answers", "Answers that wait for the mirror now, or did in vain", ("state",),
+             [((name,), float(number)) for name, number in waiting]),
+        ]  # fmt: skip
 
     def _registry(self) -> tuple[Snapshot | None, str]:
         try:
@@ -169,6 +222,7 @@ def _form(condition: Condition) -> dict[str, Json]:
         "checks": dict(condition.checks),
         "warnings": {name: WARNINGS[name].as_json() for name in condition.warnings},
         "registry_version": None if registry is None else registry.version,
+        "mirror": _mirror_form(condition.mirror),
         "streams": [
             {
                 "organisation": stream.organisation,
@@ -181,6 +235,13 @@ def _form(condition: Condition) -> dict[str, Json]:
             for stream, state in condition.streams
         ],
     }
+
+
+def _mirror_form(mirror: MirrorStanding | None) -> Json:
+    """Since when it was not heard; before the first time, since when it is waited for."""
+    if mirror is None:
+        return None
+    return {"holds": mirror.size, "heard": mirror.heard, "since": timestamp(int(mirror.since))}
 
 
 def _json(form: Json, status: int) -> web.Response:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.log import AuditLog
+from audit.mirror.heads import MirrorHeads
 from audit.witness.cosigning import Cosigning
 from contracts.registry import Snapshot
 from gateway.store.reader import Reader
+from gateway.supervision.run import Supervision
 from gateway.tokens.authenticate import Authenticator
 from gateway.tokens.grant import Issuer
 from gateway.web.tls import ServerTls
@@ -32,8 +34,8 @@ class ServeParts:
     thread; it raises `UserError` while ingest has not made one. `current_store` says which file that is (None: there is
     only one), so that a process goes over to another one. `clock` gives Unix ms. `rollback_detectable`: the
     highest head of the log is also known elsewhere (`head_dir`, a witness). `cosigning`: None without witnesses.
-    `check_answers`: validate each answer against its
-    schema before it leaves (tests always do; docs/decisions/0007-serving.md).
+    `supervision`: the live feed; None where there is none. `check_answers`: validate each answer against its schema
+    before it leaves (tests always do; docs/decisions/0007-serving.md).
     """
 
     registry: Callable[[], Snapshot]
@@ -47,5 +49,8 @@ class ServeParts:
     clock: Clock
     rollback_detectable: bool
     cosigning: Cosigning | None = None
+    mirror: MirrorHeads | None = None
+    mirror_wait_s: float | None = None
     check_answers: bool = False
     current_store: Callable[[], Path] | None = None
+    supervision: Supervision | None = None

@@ -31,6 +31,7 @@ from gateway.ingest.state import StreamState, Told
 from gateway.store.reader import Reader
 from gateway.store.rows import LIVE, REJECTED, Row, Write
 from gateway.store.writer import Batch, Change, Writer
+from gateway.supervision.run import Supervision
 from gateway.tokens import Authenticator, LocalReplay, Settings
 from gateway.tokens.grant import Issuer
 from gateway.web.parts import Listen, ServeParts
@@ -163,6 +164,7 @@ class City:
     now: Callable[[], int] = lambda: int(time.time() * 1000)
     served: threading.Thread = field(default_factory=threading.Thread)
     cosigning: Cosigning | None = None  # not started here
+    supervision: Supervision | None = None  # neither
 
     def client(self) -> TokenClient:
         """The window's approval system: bound by its certificate."""
@@ -241,6 +243,7 @@ def parts_of(city: City, port: int, check_answers: bool = True) -> ServeParts:
         clock=lambda: int(city.now()),
         rollback_detectable=city.cosigning is not None,
         cosigning=city.cosigning,
+        supervision=city.supervision,
         check_answers=check_answers,
     )
 

@@ -13,6 +13,7 @@ from contracts.messages import OPERATIONS
 from contracts.rejects import rejects_topic
 from contracts.streams import Stream
 from gateway.control.build import MANIFEST_KEY, REGISTRY_TOPIC
+from gateway.supervision import SUPERVISION_TOPIC
 from gateway.topics import UNVERIFIED_TOPIC
 from gateway.web.asyncapi import document
 
@@ -63,6 +64,7 @@ def test_the_addresses_are_those_of_the_program() -> None:
         REGISTRY_TOPIC,
         rejects_topic("dogs-1"),
         UNVERIFIED_TOPIC,
+        SUPERVISION_TOPIC,
     }
     assert all(operation in DOCUMENT["components"]["messages"]["evidence"]["x-content"] for operation in OPERATIONS)
     manifest = DOCUMENT["components"]["messages"]["registryManifest"]

@@ -16,6 +16,7 @@ from gateway.doctor.registry_read import Found
 from gateway.doctor.serving import FREE, OTHER, OURS, SILENT, Port
 from gateway.ingest.state import StreamState, Told
 from gateway.store.database import FORMAT
+from gateway.supervision import SUPERVISION_TOPIC
 from gateway.topics import topics_of
 from gateway.topics_check import LOSES, WEAK, Finding
 from tests.unit.gateway.ingest.world import registry as snapshot
@@ -200,8 +201,9 @@ def test_topics_that_differ_alike_are_one_line() -> None:
     assert [(one.level, one.where) for one in log.judge_topics(found)] == [(WARNING, "a, b, c (+1)"), (FAILED, "a")]
 
 
-def test_a_node_needs_to_read_every_topic_and_to_write_only_rejects() -> None:
+def test_a_node_needs_to_read_every_topic_and_to_write_only_what_it_tells_others() -> None:
     needed = log.needed(snapshot())
     assert set(needed) == set(topics_of(snapshot()))
     assert all("Read" in operations for operations in needed.values())
-    assert all(topic.startswith("rejects.") for topic, operations in needed.items() if "Write" in operations)
+    written = (topic for topic, operations in needed.items() if "Write" in operations)
+    assert all(topic.startswith(("rejects.", "requests.", SUPERVISION_TOPIC)) for topic in written)
