@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from contracts.errors import Fault
+from contracts.registry import succession
 from contracts.registry.snapshot import Contents
 from contracts.service_items import unknown_references
 from contracts.text import Text
@@ -12,7 +13,8 @@ from contracts.text import Text
 
 def problems(contents: Contents) -> tuple[Text, ...]:
     """Everything that is wrong, in words; empty when the registry may be signed."""
-    return (*_doubles(contents), *_dangling(contents), *_keys(contents), *_items(contents))
+    logs = succession.problems(contents.audit_slots)
+    return (*_doubles(contents), *_dangling(contents), *_keys(contents), *logs, *_items(contents))
 
 
 _ID_OF: Mapping[str, Callable[[Any], str]] = {
