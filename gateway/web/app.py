@@ -10,17 +10,20 @@ from importlib.metadata import version
 import orjson
 from aiohttp import web
 
+from audit.mirror.heads import MirrorHeads
 from audit.reader import LogReader
+from audit.witness.cosigning import Cosigning
 from contracts.errors import Fault
 from contracts.schemas import Compiled
 from gateway.access.usage import UsageBook
 from gateway.web import asyncapi, catalogue, docs, openapi, schemas
 from gateway.web.auditors import SlotAuditor
-from gateway.web.calls import Calls
+from gateway.web.calls import Calls, Conditions
 from gateway.web.evidence import Evidence
 from gateway.web.health import Health
 from gateway.web.lookups import BUNDLE, LOOKUP, Lookups
 from gateway.web.metrics import CONTENT_TYPE, Metrics
+from gateway.web.mirrored import Answers, Mirrored
 from gateway.web.openings import Openings
 from gateway.web.parts import ServeParts
 from gateway.web.problems import HEADERS, Problem, log_internal, problem_of, problem_of_http, problem_response
@@ -38,17 +41,20 @@ def build_app(parts: ServeParts) -> web.Application:
     usage = UsageBook()
     usage.recount(newest_first(reader, parts.log.published.size), parts.clock())
     evidence = Evidence(parts.open_store, parts.current_store)
-    health = Health(parts, evidence)
+    heads = parts.mirror or MirrorHeads(parts.log, parts.log_dir)
+    answers = _answers(parts, heads)
+    health = Health(parts, evidence, heads, answers)
     metrics = Metrics(health.gauges)
     settings = parts.issuer.settings
     check = AnswerCheck() if parts.check_answers else None
-    gate = None if parts.cosigning is None else parts.cosigning.check
-    calls = Calls(parts.registry, parts.authenticator, settings, parts.log, parts.clock, metrics.count, check, gate)
+    conditions = Conditions(check, _gate(parts.cosigning, answers), None if answers is None else answers.confirmed)
+    calls = Calls(parts.registry, parts.authenticator, settings, parts.log, parts.clock, metrics.count, conditions)
     lookups = Lookups(evidence, usage)
     receipts = Receipts(parts.log, reader, () if parts.cosigning is None else parts.cosigning.keys)
     is_auditor = SlotAuditor(parts.registry, parts.slot, parts.clock)
     tiles = Tiles(parts.slot, parts.log_dir, is_auditor)
     openings = Openings(parts.slot, reader, is_auditor)
+    mirrored = Mirrored(parts.slot, parts.log, heads, reader, is_auditor, answers)
     tokens = TokenEndpoint(parts.issuer, parts.registry, parts.clock, lambda code: metrics.count("token", code, 0.0))
     app = web.Application(middlewares=[problems], client_max_size=schemas.MAX_BODY)
     hot = {
@@ -69,12 +75,33 @@ def build_app(parts: ServeParts) -> web.Application:
             web.get("/metrics", _exposition(metrics)),
             *tiles.routes(),
             *openings.routes(),
+            *mirrored.routes(),
             *_documents(settings.base_url),
         ]
     )
 
-    app.cleanup_ctx.append(_kept_current(evidence))
+    app.cleanup_ctx.extend((_kept_current(evidence), mirrored.lifetime))
+    app.on_shutdown.append(mirrored.end)
     return app
+
+
+def _answers(parts: ServeParts, heads: MirrorHeads) -> Answers | None:
+    """Where answers wait for the mirror."""
+    wait_s = parts.mirror_wait_s
+    return None if wait_s is None else Answers(parts.log.origin, heads.standing().size, wait_s)
+
+
+def _gate(cosigning: Cosigning | None, answers: Answers | None) -> Callable[[], None] | None:
+    """Whoever may say that no question is answered now."""
+    checks = [one.check for one in (cosigning, answers) if one is not None]
+    if len(checks) < 2:
+        return checks[0] if checks else None
+
+    def gate() -> None:
+        for check in checks:
+            check()
+
+    return gate
 
 
 def _kept_current(evidence: Evidence) -> Callable[[web.Application], AsyncIterator[None]]:

@@ -4,7 +4,8 @@
 2. From then on every outcome has an access record: the answer, the refusal, and the request that nobody could read.
    A call's own code only makes an `Outcome`, a plain value. It cannot reach the socket.
 3. `respond` is the one way out: it makes the record, waits until it is durable, and only then builds a response. If
-   the record cannot be written, the outcome is dropped and the client gets `audit_unavailable`.
+   the record cannot be written, the outcome is dropped and the client gets `audit_unavailable`. The same where answers
+   wait for the auditor's mirror, too, and it does not confirm the record: `mirror_unavailable` (`mirrored`).
 4. What could not be checked about clerk and case is recorded as such.
 """
 
@@ -36,6 +37,7 @@ from gateway.tokens.settings import Settings
 from gateway.tokens.values import DPOP, Caller
 from gateway.tokens.values import Refused as NotAuthenticated
 from gateway.web import wire
+from gateway.web.mirrored import UNMIRRORED
 from gateway.web.problems import (
     HEADERS,
     HTTP_CODES,
@@ -102,6 +104,16 @@ Answerer = Callable[[Call, Mapping[str, Json]], Outcome]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class Conditions(NamedTuple):
+    """What else must hold. `check` sees each body (action, status, bytes) before it leaves; it raises to stop it.
+    `gate` raises `Fault` while no question may be answered. `confirmed` returns when the mirror has the record of this
+    index, or raises `Fault` `mirror_unavailable`; None: answers do not wait for a mirror."""
+
+    check: Callable[[str, int, bytes], None] | None = None
+    gate: Callable[[], None] | None = None
+    confirmed: Callable[[int], Awaitable[None]] | None = None
+
+
 class Calls:
     """The frame around every authenticated call. `count` is told action, code and duration (s) of each."""
 
@@ -113,11 +125,8 @@ class Calls:
         log: AuditLog,
         clock: Callable[[], int],
         count: Callable[[str, str, float], None],
-        check: Callable[[str, int, bytes], None] | None = None,
-        gate: Callable[[], None] | None = None,
+        conditions: Conditions,
     ) -> None:
-        """`check` sees each body (action, status, bytes) before it leaves; it raises to stop it. `gate` raises `Fault`
-        while no question may be answered."""
         self._registry = registry
         self._authenticator = authenticator
         self._settings = settings
@@ -125,8 +134,7 @@ class Calls:
         self._origin = orjson.dumps(log.origin)
         self._clock = clock
         self._count = count
-        self._check = check
-        self._gate = gate
+        self._check, self._gate, self._confirmed = conditions
 
     def handler(self, action: str, work: Work, query: str | None = None) -> Handler:
         """The aiohttp handler of a call whose own part is `work`; `query` names the one query parameter it takes."""
@@ -192,10 +200,12 @@ class Calls:
             leaf, opening = record(outcome.facts, outcome.released, salt)
             await _turn  # whoever else is ready appends in the same turn: one frame for all of them
             index = await self._log.append(leaf, opening)
+            if self._confirmed is not None and outcome.facts.reason != UNMIRRORED:  # that refusal releases nothing
+                await self._confirmed(index)
         except Fault as fault:
             if fault.code == "record_too_large" and outcome.facts.decision == GRANTED:
                 return await self.respond(call, refused(call, problem_of(fault), Asked()), request)
-            return problem_response(Problem("audit_unavailable"))
+            return problem_response(Problem(fault.code if fault.code == UNMIRRORED else "audit_unavailable"))
         body = _BODY % (
             _API_VERSION,
             call.transaction.encode(),
