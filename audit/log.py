@@ -27,6 +27,7 @@ from audit.disk import Disk
 from audit.notes import NoteKey
 from audit.openings import MAX_ROWS, DayKey, new_day_key, seal
 from audit.publish import Publisher
+from audit.ranges import Ranges
 from audit.segments import SegmentWriter
 from audit.start import Limits, LogSettings, Start, prepare
 from audit.threads import guarded
@@ -70,6 +71,7 @@ class AuditLog:
         )
         self._batch: list[_Item] = []
         self._closing = False
+        self._apart = threading.Event()  # the next batch begins a new segment
         self._writer = guarded("audit-writer", self._run, self._writer_failed)
 
     @classmethod
@@ -141,6 +143,20 @@ class AuditLog:
         self._put((entry, opening, None, future))
         return future.result()
 
+    def append_apart(self, entry: bytes, opening: bytes) -> int:
+        """As `append_blocking`; afterwards no open segment has frames of older entries: once published, they go."""
+        self._apart.set()
+        return self.append_blocking(entry, opening)
+
+    def erase(self, positions: Ranges) -> None:
+        """Empty the sealed opening rows at `positions`; durable on return, everywhere but in frames. Blocks.
+
+        Raises `Fault` `audit_unavailable`, `Corrupt` when rows are missing, ValueError for positions beyond the log.
+        """
+        if positions.last >= self.size:
+            raise ValueError("only what is durable can be erased")
+        self._publisher.erase(positions).result()
+
     def entry(self, index: int) -> bytes:
         """A durable entry, published or not; raises `Fault` `entry_unknown`."""
         unpublished = self._publisher.entry(index)
@@ -204,7 +220,11 @@ class AuditLog:
         return True
 
     def _rotate_if_due(self) -> None:
-        if self._segment.due(self._limits.segment_bytes, self._limits.segment_seconds):
+        due = self._segment.due(self._limits.segment_bytes, self._limits.segment_seconds)
+        if self._apart.is_set():
+            self._apart.clear()
+            due = self._segment.due(1, 0)
+        if due:
             self._rotate()
 
     def _rotate(self) -> None:

@@ -17,6 +17,7 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from audit import checkpoints
@@ -25,10 +26,13 @@ from audit.derive import Batch, Edge, advance, opening_path, partials
 from audit.disk import Disk
 from audit.notes import NoteSigner
 from audit.openings import key_path, parse_key
+from audit.orders.erase import erase
+from audit.ranges import Ranges
+from audit.reader import LogReader
 from audit.recovery import Segment
 from audit.threads import guarded
 from audit.tiles import WIDTH, split_entries
-from contracts.errors import Corrupt
+from contracts.errors import Corrupt, Fault
 
 
 class Press:
@@ -76,6 +80,11 @@ class Press:
             self.disk.replace(path, note)
             self._last[path] = note
 
+    def erase(self, edge: Edge, positions: Ranges) -> Edge:
+        """Empty the published opening rows at `positions`; the edge afterwards."""
+        self.claim.check()
+        return erase(self.disk, LogReader(self.directory, self.signer.public), edge, positions)
+
     def _at(self, path: str) -> Path:
         return self.directory / path
 
@@ -115,6 +124,7 @@ class Publisher:
         self._changed = threading.Condition()
         self._waiting: list[Batch] = []
         self._retired: list[Segment] = []
+        self._erasures: list[tuple[Ranges, Future[None]]] = []
         self._stopping = False
         self.published = published
         self.listeners: list[Callable[[], None]] = []
@@ -136,6 +146,20 @@ class Publisher:
             self._retired.append(segment)
             self._changed.notify_all()
 
+    def erase(self, positions: Ranges) -> "Future[None]":
+        """Empty the opening rows at `positions`, which are durable, in every file but frames, once they are published.
+
+        The future fails with `Fault` `audit_unavailable` when the log ends before, `Corrupt` when rows are missing.
+        """
+        done: Future[None] = Future()
+        with self._changed:
+            if self._stopping:
+                done.set_exception(Fault("audit_unavailable"))
+            else:
+                self._erasures.append((positions, done))
+            self._changed.notify_all()
+        return done
+
     def entry(self, index: int) -> bytes | None:
         """A durable entry that is not yet published; None for every other index."""
         with self._changed:
@@ -156,7 +180,10 @@ class Publisher:
         """End without publishing anything more; does not wait."""
         with self._changed:
             self._waiting, self._retired, self._stopping = [], [], True
+            erasures, self._erasures = self._erasures, []
             self._changed.notify_all()
+        for _, done in erasures:
+            done.set_exception(Fault("audit_unavailable"))
 
     def _unpublished(self) -> int:
         return self._waiting[-1].end - self._waiting[0].first if self._waiting else 0
@@ -173,8 +200,8 @@ class Publisher:
 
     def _something_to_do(self) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._ripe() or self._stopping)
-            return bool(self._waiting or self._ripe())
+            self._changed.wait_for(lambda: self._waiting or self._ripe() or self._erasures or self._stopping)
+            return bool(self._waiting or self._ripe() or self._erasures)
 
     def _rest(self, started: float) -> None:
         with self._changed:
@@ -192,6 +219,23 @@ class Publisher:
             for listener in self.listeners:
                 listener()
         self._remove_segments()
+        self._erase_rows()
+
+    def _erase_rows(self) -> None:
+        """Those that are published by now; what became durable meanwhile is, after the next round."""
+        with self._changed:
+            due = [one for one in self._erasures if one[0].last < self.published.size]
+            self._erasures = [one for one in self._erasures if one not in due]
+        for positions, done in due:
+            try:
+                self._edge = self._press.erase(self._edge, positions)
+            except Corrupt as error:
+                done.set_exception(error)
+            except BaseException:
+                done.set_exception(Fault("audit_unavailable"))
+                raise
+            else:
+                done.set_result(None)
 
     def _ripe(self) -> list[Segment]:
         return [segment for segment in self._retired if segment.end <= self.published.size]

@@ -1,0 +1,53 @@
+"""What `decide` needs to know, read from a log's directory: its orders, and the times of the entries concerned."""
+
+from collections.abc import Iterator
+
+import orjson
+
+from audit.notes import NoteKey
+from audit.orders import files
+from audit.orders.decide import Situation
+from audit.orders.order import ERASE, Order
+from audit.orders.state import State
+from audit.reader import LogReader
+from audit.tiles import WIDTH
+
+
+def situation(
+    order: Order, reader: LogReader, size: int, state: State, auditor: NoteKey, retention_days: int
+) -> Situation:
+    """Of the published log of `size` entries; raises `Corrupt`."""
+    known = (one for one in files.on_file(reader, auditor) if one.digest in state.carried_out)
+    highest = max((one.number for one in known), default=0)
+    newest, timeless = _times(order, reader, size) if order.action == ERASE else (0, None)
+    return Situation(reader.key.name, size, retention_days, state, highest, newest, timeless)
+
+
+def _times(order: Order, reader: LogReader, size: int) -> tuple[int, int | None]:
+    """The highest time at the order's positions, and the first of them without one."""
+    newest = 0
+    for index, entry in _entries(order, reader, size):
+        time = _time(entry)
+        if time is None:
+            return newest, index
+        newest = max(newest, time)
+    return newest, None
+
+
+def _entries(order: Order, reader: LogReader, size: int) -> Iterator[tuple[int, bytes]]:
+    for first, last in order.positions.between(0, size - 1).spans:
+        for number in range(first // WIDTH, last // WIDTH + 1):
+            start = number * WIDTH
+            for offset, entry in enumerate(reader.entries(number, size)):
+                if first <= start + offset <= last:
+                    yield start + offset, entry
+
+
+def _time(entry: bytes) -> int | None:
+    """Unix ms; bytes that are no record are kept for ever rather than erased too early."""
+    try:
+        found = orjson.loads(entry)
+    except orjson.JSONDecodeError:
+        return None
+    time = found.get("time") if isinstance(found, dict) else None
+    return time if type(time) is int else None
