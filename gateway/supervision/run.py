@@ -100,13 +100,14 @@ class Supervision:
     # --- what the log says ---------------------------------------------------------------------------------------
 
     def _read_log(self) -> Seen:
-        size, seen = self._around.log.published.size, self._places.seen()
-        if seen.size > size:
+        log, seen = self._around.log, self._places.seen()
+        published, durable = log.published.size, log.size
+        if seen.size > durable:
             seen = Seen()
-        while seen.size < size:
-            entries = self._reader.entries(seen.size // WIDTH, size)
+        while seen.size < published:
+            entries = self._reader.entries(seen.size // WIDTH, published)
             seen = folded(seen, entries[seen.size % WIDTH :])
-        return seen
+        return folded(seen, map(log.entry, range(seen.size, durable)))
 
     def _append(self, notice: Notice) -> None:
         entry = notice.encode()
