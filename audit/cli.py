@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audit.review import finding_commands
 from audit.search import analyse_command, commands, reconcile_command, sample_command
 from contracts.edge.output import command_line, emit_json, progress, run, say
 from contracts.encoding import Json
@@ -141,6 +142,7 @@ commands.add(app)
 app.command("reconcile")(reconcile_command.reconcile_command)
 app.add_typer(sample_command.app)
 app.command("analyse")(analyse_command.analyse_command)
+finding_commands.add(app)
 
 
 @app.command("mirror")

@@ -5,28 +5,42 @@
    many answers, when, and over which logs up to which size. Nothing personal is in it; its opening is empty.
 3. An index made with `--own-log` names that log for ever: its questions are recorded without being asked to. Operators
    and supervisors get the log's checkpoint and can tell later that no record went.
+4. Programs of several auditors take turns: who comes second waits for `TURN_S` seconds.
+5. What was recorded is read only under the signed head: the root is computed from the entries that are given out. With
+   `head_dir` an older copy of the log is refused as well.
 
 [own_log]
 directory = "own-log"
 origin = "audit-office.example/searches"
 key = "keys/own-log.pem"               # Ed25519, signs the checkpoints
 auditor = "keys/auditor.public.pem"    # X25519, of the auditors
+head_dir = "/mnt/other/heads"          # optional: a directory on other storage, for the highest head
 """
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from audit.disk import Disk, lock
 from audit.log import AuditLog, LogSettings
+from audit.merkle import Tree, leaf_hash
+from audit.reader import LogReader
+from audit.tiles import WIDTH
 from contracts.edge.config import read_toml
 from contracts.edge.keys import load_hpke_public, load_signing_key
 from contracts.encoding import Json, canonical
-from contracts.errors import Unavailable, UserError
+from contracts.errors import Corrupt, Unavailable, UserError
 from contracts.text import Text
 
 VERSION = 1
+TURN_S = 30.0
+_LOOK_S = 0.02
 
+_BUSY = Text("自有日志正被另一程序使用", "Another program is using the auditors' own log")
+_WAIT = Text("请等它结束。", "Wait until it has ended.")
 _OTHER = Text("该索引登记的查询日志与配置不符", "The index names another log of searches than the configuration")
 
 
@@ -62,9 +76,9 @@ def load(path: Path) -> LogSettings:
     outermost = read_toml(path)
     section = outermost.section("own_log")
     directory, origin = section.path("directory"), section.text("origin")
-    key, auditor = section.path("key"), section.path("auditor")
+    key, auditor, heads = section.path("key"), section.path("auditor"), section.path("head_dir", None)
     outermost.done()
-    return LogSettings(directory, origin, load_signing_key(key, "EdDSA"), load_hpke_public(auditor))
+    return LogSettings(directory, origin, load_signing_key(key, "EdDSA"), load_hpke_public(auditor), heads)
 
 
 def keep(config: Path, origin: str, question: Question) -> int:
@@ -72,11 +86,47 @@ def keep(config: Path, origin: str, question: Question) -> int:
     settings = load(config)
     if settings.origin != origin:
         raise UserError(_OTHER, f"{settings.origin} / {origin}")
-    failed: list[BaseException] = []
-    log = AuditLog.open(settings, failed.append)
-    try:
+    with opened(settings) as log:
         return log.append_blocking(leaf_of(question, time.time_ns() // 1_000_000), b"{}")
+
+
+@contextmanager
+def opened(settings: LogSettings) -> Iterator[AuditLog]:
+    """The log, for its one writer at a time (rule 4); what was durable is published. Raises as `keep`."""
+    disk = Disk()
+    if not settings.directory.is_dir():
+        disk.sync_directories(disk.make_directories([settings.directory]))
+    turn = _turn(settings.directory / "turn")
+    try:
+        failed: list[BaseException] = []
+        log = AuditLog.open(settings, failed.append, disk)
+        try:
+            yield log
+        finally:
+            log.close()
+            if failed:
+                raise Unavailable(f"{settings.directory}: {failed[0]}")
     finally:
-        log.close()
-        if failed:
-            raise Unavailable(f"{settings.directory}: {failed[0]}")
+        os.close(turn)
+
+
+def entries(log: AuditLog, settings: LogSettings) -> Iterator[tuple[int, bytes]]:
+    """Everything published, with its position. Nothing of it may be used before the end (rule 5): raises `Corrupt`."""
+    reader = LogReader(settings.directory, log.verifier)
+    head, tree = log.published, Tree()
+    for number in range(-(-head.size // WIDTH)):
+        bundle = reader.entries(number, head.size)
+        tree = tree.extend([leaf_hash(entry) for entry in bundle])[0]
+        yield from enumerate(bundle, number * WIDTH)
+    if tree.root() != head.root:
+        raise Corrupt(f"{settings.directory}: the entries are not those that were signed")
+
+
+def _turn(path: Path) -> int:
+    """A lock beside the log's own, waited for; raises `UserError`."""
+    end = time.monotonic() + TURN_S
+    while (descriptor := lock(path)) is None:
+        if time.monotonic() > end:
+            raise UserError(_BUSY, str(path.parent), _WAIT)
+        time.sleep(_LOOK_S)
+    return descriptor
