@@ -6,17 +6,25 @@
 3. What was proved once stays so: the head goes to where the next start reads it.
 """
 
+from typing import Protocol
 
 from audit import notes
 from audit.checkpoints import Checkpoint, open_note
 from audit.disk import Disk
 from audit.lines import alarm
-from audit.log import AuditLog
 from audit.merkle import tree_at
 from audit.reader import MIRRORED, LogReader
 from contracts.errors import Corrupt, Fault
 
 WITNESS, MIRROR = "a witness", "the mirror"
+
+
+class Condemned(Protocol):
+    """A log that can be ended."""
+
+    origin: str
+
+    def condemn(self, error: BaseException) -> None: ...
 
 
 def contradiction(held: Checkpoint, published: Checkpoint, reader: LogReader, holder: str = WITNESS) -> str | None:
@@ -28,7 +36,7 @@ def contradiction(held: Checkpoint, published: Checkpoint, reader: LogReader, ho
     return None
 
 
-def condemn(log: AuditLog, reader: LogReader, note: bytes, reason: str, whose: str) -> None:
+def condemn(log: Condemned, reader: LogReader, note: bytes, reason: str, whose: str) -> None:
     """End a log that the signed head `note` contradicts (rules 2 and 3). `whose`: a word or URL, for the alarm."""
     held = open_note(note, reader.key)[0]
     alarm("log_contradicted", log=log.origin, holder=whose, held=held.size, reason=reason)

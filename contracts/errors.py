@@ -279,6 +279,14 @@ ERRORS: Mapping[str, ErrorRow] = {
         "请核对存证凭证中的日志和序号。",
         "Check the log and the index in the receipt.",
     ),
+    "past_retention": _row(
+        "policy",
+        404,
+        "该审计日志已超过保存期限并已删除",
+        "That audit log is past its retention and was removed",
+        "凭证本身仍可核验;记录内容请向审计部门查询。",
+        "The receipt that you hold still verifies. Ask the auditor whether a copy is kept.",
+    ),
     "tile_path_invalid": _bad_proof("日志文件路径不规范", "Not the path of a log tile"),
     "vkey_invalid": _bad_proof("日志验证公钥无效", "Not a valid verifier key"),
     "witness_overdue": _row(

@@ -30,6 +30,7 @@ certificate = "keys/tls.crt.pem"
 private_key = "keys/tls.key.pem"
 slot = "gov-extranet-1"             # the audit log that this process alone writes
 log_key = "keys/audit-gov-extranet-1.pem"
+predecessor_key = "keys/audit-0.pem"  # optional: of the log before this one, until that one is closed ("A new shard")
 head_dir = "/mnt/other-disk/heads"  # optional: the highest checkpoint, on other storage
 refuse_unwitnessed_after_s = 14400  # with witnesses: no cosignature for so long, and questions are refused
 durable = "local"                   # "mirrored": answers wait until the auditor's mirror has their record, too
@@ -86,6 +87,7 @@ class ServeConfig:
     audit_dir: Path
     log_key: Path
     head_dir: Path | None
+    predecessor_key: Path | None = None  # closes the log before this one, once
     witnesses: tuple[WitnessAddress, ...] = ()
     mirror: NoteKey | None = None  # the pinned key of the auditor's mirror
     mirror_wait_s: float | None = None  # how long an answer waits for it; None: durable here is enough
@@ -115,6 +117,11 @@ class NodeConfig:
     @property
     def stores_dir(self) -> Path:
         return self.data_dir / "stores"
+
+    @property
+    def retired_dir(self) -> Path:
+        """What stays of audit logs that were removed after their time."""
+        return self.data_dir / "retired"
 
 
 def load(path: Path) -> NodeConfig:
@@ -153,6 +160,7 @@ def _serve(section: Section, data_dir: Path) -> ServeConfig:
         slot=slot,
         audit_dir=data_dir / "audit" / slot,
         log_key=section.path("log_key"),
+        predecessor_key=section.path("predecessor_key", None),
         head_dir=section.path("head_dir", None),
         witnesses=tuple(_witness(one) for one in section.sections("witnesses", ())),
         mirror=mirror,

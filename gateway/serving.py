@@ -1,33 +1,27 @@
-"""The serving process: builds its parts from the configuration, connects them, decides nothing.
-
-The audit log's slot, origin and auditor come from the registry. A log whose key is not the registered one is not
-opened: its checkpoints would verify nowhere.
-"""
+"""The serving process: builds its parts from the configuration, connects them, decides nothing."""
 
 import os
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import structlog
 
-from audit.log import AuditLog, Limits, LogSettings
+from audit.closed_logs import ClosedLogs
+from audit.log import AuditLog
 from audit.mirror.heads import MirrorHeads
-from audit.notes import NoteKey, NoteSigner, parse_vkey
-from audit.start import MIRRORED_LIMITS
-from audit.witness.cosigning import Cosigning, Patience, held_by
+from audit.witness.cosigning import Cosigning, Patience
+from audit.witness.offering import ClosedHead
 from contracts.edge import keys
 from contracts.edge.clock import now_ms
 from contracts.edge.sqlite_errors import as_system_errors
 from contracts.edge.system_errors import remedy, why
-from contracts.encoding import b64url_decode
-from contracts.errors import Unavailable, UserError
-from contracts.hpke import KEMS
-from contracts.registry import AuditSlot
+from contracts.errors import UserError
 from contracts.streams import Stream
 from contracts.text import Text
+from gateway.audit_logs import closed_logs, open_log
 from gateway.config import ServeConfig
 from gateway.ingest.state import FeedState
 from gateway.node import Node, following, opened
@@ -56,12 +50,12 @@ def serve(config_path: Path) -> None:
     configure_logging()
     with opened(config_path, patient=True) as node, stop_signals() as stop:
         serving = _serve_config(node, config_path)
-        log = _open_log(node, serving)
+        log = open_log(node, serving)
         try:
             parts = serve_parts(node, serving, log)
             with as_system_errors(node.config.stores_dir):
                 _refuse_unusable(parts)
-            with following(node), _cosigned(parts.cosigning), supervised(parts.supervision):
+            with following(node), _cosigned(parts), supervised(parts.supervision):
                 # Proofs from before the start are refused; `iat` has whole seconds only: take no question before then.
                 stop.wait((parts.authenticator.accepts_from - now_ms()) / 1000)
                 _run(parts, stop)
@@ -91,7 +85,7 @@ def _refuse_unusable(parts: ServeParts) -> None:
 
 def serve_parts(node: Node, serving: ServeConfig, log: AuditLog) -> ServeParts:
     """What the application is made of."""
-    started = now_ms()
+    started, closed = now_ms(), closed_logs(node, serving)
     settings = Settings(serving.base_url, node.config.zone)
     memory = LocalReplay(started, marks=FileMarks(node.config.data_dir / f"proofs-{serving.slot}.marks"))
     authenticator = Authenticator(settings, memory)
@@ -115,6 +109,8 @@ def serve_parts(node: Node, serving: ServeConfig, log: AuditLog) -> ServeParts:
         mirror=MirrorHeads(log, serving.audit_dir, serving.mirror),
         mirror_wait_s=serving.mirror_wait_s,
         supervision=_supervision(node, serving, log, stores),
+        closed=closed,
+        cosigning_closed=tuple(_cosigning_closed(serving, closed)),
     )
 
 
@@ -123,6 +119,15 @@ def _cosigning(serving: ServeConfig, log: AuditLog) -> Cosigning | None:
         return None
     patience = Patience(refuse_s=serving.refuse_unwitnessed_after_s)
     return Cosigning(log, serving.audit_dir, serving.witnesses, patience)
+
+
+def _cosigning_closed(serving: ServeConfig, closed: ClosedLogs) -> Iterator[Cosigning]:
+    """For each closed log whose last head no witness has cosigned yet."""
+    keys_of = [one.key for one in serving.witnesses]
+    for one in closed.there() if serving.witnesses else ():
+        head = ClosedHead(one.reader, one.ending, keys_of)
+        if head.alive:
+            yield Cosigning(head, one.reader.directory, serving.witnesses)
 
 
 def _supervision(node: Node, serving: ServeConfig, log: AuditLog, stores: Stores) -> Supervision:
@@ -160,28 +165,14 @@ def supervised(supervision: Supervision | None) -> Iterator[None]:
 
 
 @contextmanager
-def _cosigned(cosigning: Cosigning | None) -> Iterator[None]:
-    """Cosignatures are obtained for the length of a `with`."""
-    if cosigning is None:
+def _cosigned(parts: ServeParts) -> Iterator[None]:
+    """Cosignatures are obtained for the length of a `with`, for closed logs as long as they have none."""
+    with ExitStack() as stack:
+        for cosigning in (parts.cosigning, *parts.cosigning_closed):
+            if cosigning is not None:
+                cosigning.start()
+                stack.callback(cosigning.close)
         yield
-        return
-    cosigning.start()
-    try:
-        yield
-    finally:
-        cosigning.close()
-
-
-def _heads(serving: ServeConfig, key: NoteKey) -> Iterator[bytes]:
-    """What witnesses hold of the log. One that is away is told of; its first answer later is compared, too."""
-    for witness in serving.witnesses:
-        try:
-            held = held_by(witness, key)
-        except Unavailable as error:
-            _log.warning("witness_unavailable", reason=str(error))
-            continue
-        if held is not None:
-            yield held
 
 
 def _serve_config(node: Node, config_path: Path) -> ServeConfig:
@@ -189,34 +180,3 @@ def _serve_config(node: Node, config_path: Path) -> ServeConfig:
         what = Text("配置中没有 [serve]", "The configuration has no [serve]")
         raise UserError(what, str(config_path), Text("请加上 [serve] 一节。", "Add the table [serve]."))
     return node.config.serve
-
-
-def _open_log(node: Node, serving: ServeConfig) -> AuditLog:
-    slot = _slot(node, serving)
-    signing_key = keys.load_signing_key(serving.log_key, "EdDSA")
-    if NoteSigner.of(slot.origin, signing_key.key).public.vkey != slot.vkey:
-        what = Text("审计日志密钥与注册库登记的不符", "The audit log's key is not the one that the registry lists")
-        remedy = Text("请核对 log_key 与注册库中的 vkey。", "Compare log_key with the slot's vkey in the registry.")
-        raise UserError(what, str(serving.log_key), remedy)
-    auditor = node.registry.current().auditors[slot.auditor]
-    public = KEMS[auditor.alg].load_public(b64url_decode(auditor.public.encode()))
-    serving.audit_dir.mkdir(parents=True, exist_ok=True)
-    heads = tuple(_heads(serving, parse_vkey(slot.vkey)))
-    limits = Limits() if serving.mirror_wait_s is None else MIRRORED_LIMITS
-    settings = LogSettings(serving.audit_dir, slot.origin, signing_key, public, serving.head_dir, limits, heads)
-
-    def on_fatal(error: BaseException) -> None:
-        facts = {"reason": why(error).en, "file": error.filename} if isinstance(error, OSError) else {}
-        _log.error("audit_log_failed", error=type(error).__name__, **facts)
-
-    return AuditLog.open(settings, on_fatal)
-
-
-def _slot(node: Node, serving: ServeConfig) -> AuditSlot:
-    slot = node.registry.current().audit_slots.get(serving.slot)
-    if slot is None:
-        what = Text(f"注册库中没有审计日志 {serving.slot}", f"The registry lists no audit log {serving.slot}")
-        raise node.config.file.section("serve").mistake(
-            what, "slot", Text("请登记后重新发布。", "Register it and publish again.")
-        )
-    return slot

@@ -16,20 +16,31 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from audit import cosignatures
 from audit.checkpoints import Checkpoint, open_note
-from audit.contradictions import condemn, contradiction
+from audit.contradictions import Condemned, condemn, contradiction
 from audit.cosignatures import Cosignature
 from audit.disk import Disk
 from audit.fetch import Client, Endpoint
 from audit.lines import alarm, info
-from audit.log import AuditLog
 from audit.notes import MAX_NOTE, NoteKey
 from audit.reader import COSIGNED, LogReader
 from audit.threads import guarded
 from audit.witness.protocol import Behind, Declined, Request, origin_hash, read_answer
 from contracts.errors import Fault, Unavailable
+
+
+class Log(Condemned, Protocol):
+    """What is cosigned: an open log, or the last head of a closed one. Done when it is not `alive` any more."""
+
+    @property
+    def verifier(self) -> NoteKey: ...
+    @property
+    def published(self) -> Checkpoint: ...
+    @property
+    def alive(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,7 @@ class Cosigning:
 
     def __init__(
         self,
-        log: AuditLog,
+        log: Log,
         directory: Path,
         witnesses: Sequence[WitnessAddress],
         patience: Patience = Patience(),

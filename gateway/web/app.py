@@ -5,6 +5,7 @@ The route table is the list of all calls; a call is one file in this room and on
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from functools import partial
 from importlib.metadata import version
 
 import orjson
@@ -21,15 +22,14 @@ from gateway.web.auditors import SlotAuditor
 from gateway.web.calls import Calls, Conditions
 from gateway.web.evidence import Evidence
 from gateway.web.health import Health
+from gateway.web.logs import Logs, Rooms
 from gateway.web.lookups import BUNDLE, LOOKUP, Lookups
 from gateway.web.metrics import CONTENT_TYPE, Metrics
 from gateway.web.mirrored import Answers, Mirrored
-from gateway.web.openings import Openings
 from gateway.web.parts import ServeParts
 from gateway.web.problems import HEADERS, Problem, log_internal, problem_of, problem_of_http, problem_response
 from gateway.web.receipts import Receipts
 from gateway.web.server import HOT
-from gateway.web.tiles import Tiles
 from gateway.web.token import TokenEndpoint
 
 _BUNDLE_WIDTH = 256
@@ -39,7 +39,7 @@ def build_app(parts: ServeParts) -> web.Application:
     """The application over `parts`. Call it in the thread of the event loop; reads today's access records."""
     reader = LogReader(parts.log_dir, parts.log.verifier)
     usage = UsageBook()
-    usage.recount(newest_first(reader, parts.log.published.size), parts.clock())
+    usage.recount(_all_newest_first(reader, parts), parts.clock())
     evidence = Evidence(parts.open_store, parts.current_store)
     heads = parts.mirror or MirrorHeads(parts.log, parts.log_dir)
     answers = _answers(parts, heads)
@@ -50,10 +50,10 @@ def build_app(parts: ServeParts) -> web.Application:
     conditions = Conditions(check, _gate(parts.cosigning, answers), None if answers is None else answers.confirmed)
     calls = Calls(parts.registry, parts.authenticator, settings, parts.log, parts.clock, metrics.count, conditions)
     lookups = Lookups(evidence, usage)
-    receipts = Receipts(parts.log, reader, () if parts.cosigning is None else parts.cosigning.keys)
-    is_auditor = SlotAuditor(parts.registry, parts.slot, parts.clock)
-    tiles = Tiles(parts.slot, parts.log_dir, is_auditor)
-    openings = Openings(parts.slot, reader, is_auditor)
+    receipts = Receipts(parts.log, reader, () if parts.cosigning is None else parts.cosigning.keys, parts.closed)
+    is_auditor_of = partial(SlotAuditor, parts.registry, clock=parts.clock)
+    is_auditor = is_auditor_of(parts.slot)
+    logs = Logs(Rooms.of(parts.slot, reader, is_auditor), parts.closed, is_auditor_of)
     mirrored = Mirrored(parts.slot, parts.log, heads, reader, is_auditor, answers)
     tokens = TokenEndpoint(parts.issuer, parts.registry, parts.clock, lambda code: metrics.count("token", code, 0.0))
     app = web.Application(middlewares=[problems], client_max_size=schemas.MAX_BODY)
@@ -73,8 +73,7 @@ def build_app(parts: ServeParts) -> web.Application:
             web.get("/livez", health.livez),
             web.get("/readyz", health.readyz),
             web.get("/metrics", _exposition(metrics)),
-            *tiles.routes(),
-            *openings.routes(),
+            *logs.routes(),
             *mirrored.routes(),
             *_documents(settings.base_url),
         ]
@@ -155,6 +154,13 @@ async def problems(
     except Exception as error:  # noqa: BLE001 — the last place where it can become a document
         log_internal(error, request.path)
         return problem_response(Problem("internal"))
+
+
+def _all_newest_first(reader: LogReader, parts: ServeParts) -> Iterator[bytes]:
+    """The published entries of the log, then those of the closed ones before it."""
+    yield from newest_first(reader, parts.log.published.size)
+    for one in parts.closed.there():
+        yield from newest_first(one.reader, one.ending.head.size)
 
 
 def newest_first(reader: LogReader, size: int) -> Iterator[bytes]:

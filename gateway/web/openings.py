@@ -1,10 +1,8 @@
-"""What the auditor's mirror needs beside the tiles: which logs are here, and the sealed openings of this one.
+"""What the auditor's mirror needs beside the tiles: the sealed openings of a log.
 
-1. `/audit/logs` names the logs that this process writes: public, as the registry is to everybody who may ask. A mirror
-   compares it with its own registry, so that a log that is not listed there shows.
-2. Sealed opening rows and wrapped day keys are for the auditor of the slot only. They are encrypted to that auditor;
+1. Sealed opening rows and wrapped day keys are for the auditor of the slot only. They are encrypted to that auditor;
    the door is for those who would collect them for later.
-3. Rows of the open bundle are cut from the newest file, so that a reader of a former head finds them, too.
+2. Rows of the open bundle are cut from the newest file, so that a reader of a former head finds them, too.
 """
 
 import asyncio
@@ -12,7 +10,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import orjson
 from aiohttp import web
 
 from audit.openings import key_path
@@ -38,16 +35,9 @@ class Openings:
     def routes(self) -> tuple[web.RouteDef, ...]:
         """The calls."""
         return (
-            web.get("/audit/logs", self.logs),
             web.get(PREFIX + "/openings/keys/{key}", self.key),
             web.get(PREFIX + "/openings/{path:.+}", self.rows),
         )
-
-    async def logs(self, _: web.Request) -> web.Response:
-        """Rule 1."""
-        key = self.reader.key
-        form = {"logs": [{"slot": self.slot, "origin": key.name, "vkey": key.vkey}]}
-        return web.Response(body=orjson.dumps(form), content_type="application/json", headers=HEADERS)
 
     async def rows(self, request: web.Request) -> web.Response:
         """The sealed rows that belong to an entry bundle, named and built like it."""

@@ -1,9 +1,10 @@
 """What a serving process is made of. Built by the command line, connected in `app`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from audit.closed_logs import ClosedLogs
 from audit.log import AuditLog
 from audit.mirror.heads import MirrorHeads
 from audit.witness.cosigning import Cosigning
@@ -34,8 +35,9 @@ class ServeParts:
     thread; it raises `UserError` while ingest has not made one. `current_store` says which file that is (None: there is
     only one), so that a process goes over to another one. `clock` gives Unix ms. `rollback_detectable`: the
     highest head of the log is also known elsewhere (`head_dir`, a witness). `cosigning`: None without witnesses.
-    `supervision`: the live feed; None where there is none. `check_answers`: validate each answer against its schema
-    before it leaves (tests always do; docs/decisions/0007-serving.md).
+    `supervision`: the live feed; None where there is none. `closed`: the logs before this one that are still served,
+    `cosigning_closed`: of those whose last head no witness has cosigned yet. `check_answers`: validate each answer
+    against its schema before it leaves (tests always do; docs/decisions/0007-serving.md).
     """
 
     registry: Callable[[], Snapshot]
@@ -54,3 +56,5 @@ class ServeParts:
     check_answers: bool = False
     current_store: Callable[[], Path] | None = None
     supervision: Supervision | None = None
+    closed: ClosedLogs = field(default_factory=ClosedLogs)
+    cosigning_closed: Sequence[Cosigning] = ()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from audit.closed_logs import ClosedLog, ClosedLogs
 from audit.fetch import Client, Endpoint
 from audit.mirror.config import MirrorConfig
 from audit.mirror.judge import Log
@@ -18,8 +19,7 @@ from audit.reader import LogReader
 from contracts.algorithms import SigningKey
 from contracts.registry import AuditSlot, manifest
 from contracts.registry.snapshot import Contents
-from gateway.web.openings import Openings
-from gateway.web.tiles import Tiles
+from gateway.web.logs import Logs, Rooms
 from tests.integration.audit_support import SIGNER
 from tests.integration.tiles_server import serving
 
@@ -39,6 +39,7 @@ class Gateway:
     admits: bool = True
     url: str = ""
     clients: list[Client] = field(default_factory=list)
+    closed: Sequence[ClosedLog] = ()
 
     def source(self) -> LogSource:
         """For a mirror; closed with the gateway."""
@@ -46,24 +47,23 @@ class Gateway:
         return LogSource(self.clients[-1], self.slot)
 
     def routes(self) -> tuple[web.RouteDef, ...]:
-        """The gateway's own handlers, over whatever `directory` is now."""
-        plain = [("/audit/logs", "logs")]
-        below = [("/checkpoint", "checkpoint"), ("/openings/keys/{key}", "key"), ("/openings/{path:.+}", "rows")]
-        paths = [
-            *plain,
-            *((f"/audit/logs/{{slot}}{path}", name) for path, name in [*below, ("/tile/{path:.+}", "tile")]),
-        ]
-        return tuple(web.get(path, self._handler(name)) for path, name in paths)
+        """The gateway's own handlers, over whatever `directory` and `closed` are now."""
+        paths = [route.path for route in self._logs().routes()]
+        return tuple(web.get(path, self._handler(number)) for number, path in enumerate(paths))
 
-    def _handler(self, name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _handler(self, number: int) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            openings = Openings(self.slot, LogReader(self.directory, self.key), lambda _: self.admits)
-            tiles = Tiles(self.slot, self.directory, lambda _: self.admits)
-            room = tiles if name in ("checkpoint", "tile") else openings
-            response: web.StreamResponse = await getattr(room, name)(request)
+            response: web.StreamResponse = await self._logs().routes()[number].handler(request)
             return response
 
         return handle
+
+    def _logs(self) -> Logs:
+        def is_auditor(_: web.Request) -> bool:
+            return self.admits
+
+        own = Rooms.of(self.slot, LogReader(self.directory, self.key), is_auditor)
+        return Logs(own, ClosedLogs(self.closed), lambda _: is_auditor)
 
 
 @contextmanager
