@@ -4,7 +4,9 @@
    the copy holds every entry that was durable when it began: in its frames, or, where the log has published more by
    then, in its tiles.
 2. Full tiles and bundles never change: they are linked, or copied where that cannot be. Partial ones are replaced
-   while the log grows; when one is gone, the newer checkpoint is taken.
+   while the log grows; when one is gone, the newer checkpoint is taken. Hash tiles of earlier heads come along until
+   their full one exists, as tlog-tiles demands of who serves them; earlier partial bundles do not: only the auditor
+   could ask for them, and a mirror follows the newest head.
 3. Recovery must accept the copy, or there is none. A segment of frames is always there; without one, entries could have
    been lost unseen.
 4. A copy that is brought back is verified entirely, and against the highest head known elsewhere: an older one is
@@ -23,7 +25,7 @@ from audit.derive import opening_path
 from audit.notes import NoteKey, parse_vkey
 from audit.reader import LogReader
 from audit.recovery import check_head, recover, segment_path
-from audit.tiles import bundles, hash_tiles
+from audit.tiles import WIDTH, bundles, hash_tiles
 from audit.verify import verify
 from contracts.errors import Corrupt, Fault
 
@@ -129,7 +131,7 @@ def _settle_frames(into: Path, key: NoteKey, head: Checkpoint) -> None:
 def _link_all(directory: Path, into: Path, size: int) -> bool:
     """Everything that a log of `size` entries has; False if a part of it is already gone."""
     made: list[Path] = []
-    for path in (*_paths(size), *_day_keys(directory)):
+    for path in (*_paths(size), *_earlier(directory, size), *_day_keys(directory)):
         target = into / path
         if target.exists():
             continue
@@ -149,6 +151,15 @@ def _paths(size: int) -> Iterator[str]:
     for bundle in bundles(size):
         yield bundle.path
         yield opening_path(bundle.index, bundle.width)
+
+
+def _earlier(directory: Path, size: int) -> Iterator[str]:
+    """The narrower forms of this size's partial hash tiles."""
+    for tile in hash_tiles(size):
+        if tile.width < WIDTH:
+            for narrower in sorted((directory / tile.path).parent.glob("*")):
+                if narrower.name.isdigit() and int(narrower.name) < tile.width:
+                    yield narrower.relative_to(directory).as_posix()
 
 
 def _day_keys(directory: Path) -> Iterator[str]:

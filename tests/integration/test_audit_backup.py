@@ -61,6 +61,18 @@ def test_a_copy_that_was_brought_back_goes_on(tmp_path: Path) -> None:
     assert verify(tmp_path / "copy", log.verifier, openings=True).difference is None
 
 
+def test_a_copy_serves_the_hash_tiles_of_earlier_heads(tmp_path: Path) -> None:
+    """tlog-tiles: a partial tile of a published size is served until its full one is there."""
+    for count in (256 * 3 + 5, 6, 256):
+        fill(tmp_path / "log", count)
+    backup.copy(tmp_path / "log", tmp_path / "copy")
+    for level, widths in (("0/004.p", ["11"]), ("1/000.p", ["3", "4"])):
+        for where in ("log", "copy"):
+            found = (tmp_path / where / "tile" / level).iterdir()
+            assert sorted(path.name for path in found) == widths, (where, level)
+    backup.check(tmp_path / "copy", None)
+
+
 def test_an_empty_log_has_a_copy(tmp_path: Path) -> None:
     fill(tmp_path / "log")
     assert backup.copy(tmp_path / "log", tmp_path / "copy").size == 0

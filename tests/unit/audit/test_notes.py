@@ -103,7 +103,7 @@ def test_bad_names(name: str) -> None:
         PETER_NOTE.replace(b"If", b"\xff"),
         PETER_NOTE.replace(b"If", b"\x00"),
         b"text\n\n\xe2\x80\x94 a AAAA\n",
-        b"x" * 70_000 + PETER_NOTE,
+        b"x" * 262_144 + PETER_NOTE,
         PETER_NOTE + b"\xe2\x80\x94 a AAAAAAA=\n" * 64,
     ],
 )
