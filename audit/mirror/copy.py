@@ -9,11 +9,13 @@
    of both.
 4. Sealed openings are copied with their entries, and wrapped day keys before them. What is in them only the auditor's
    private key can tell, which has no business on this host (`show --openings` checks them).
-5. The copy's head never goes back. A signed head below it, or one that is not a continuation, is refused: the caller
+5. A closed log (`succession`) stays as it is: a head above the entry that closes it is refused, and so is one that has
+   such an entry below its end.
+6. The copy's head never goes back. A signed head below it, or one that is not a continuation, is refused: the caller
    keeps it as evidence.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,17 +29,19 @@ from audit.notes import NoteKey
 from audit.openings import key_id_of, key_path, parse_key
 from audit.reader import LogReader
 from audit.recovery import at_head
-from audit.tiles import WIDTH
+from audit.succession import Beginning, beginning_of, closes, ending_of
+from audit.tiles import PREFIX, WIDTH
 from contracts.errors import Corrupt, Fault
 
 CHUNK = 64  # bundles verified and written at once
 
 FORKED, ROLLED_BACK, INCONSISTENT, ALTERED = "log_forked", "log_rolled_back", "log_inconsistent", "entries_altered"
+GREW = "closed_log_grew"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A signed head that this copy does not follow. `reason`: one of the four above; `note`, `held`: the proof."""
+    """A signed head that this copy does not follow. `reason`: one of the five above; `note`, `held`: the proof."""
 
     reason: str
     detail: str
@@ -68,13 +72,19 @@ class Copy:
             self._disk.replace(directory / "vkey", key.vkey.encode() + b"\n")
         self.published = self._held("checkpoint") or Held(0, EMPTY_ROOT, b"")
         self._at = max(self.published, self._held("progress") or self.published, key=lambda one: one.size)
-        reader = LogReader(directory, key)
-        self._tree, self._edge = at_head(reader, Checkpoint(key.name, self._at.size, self._at.root))
+        self._reader = LogReader(directory, key)
+        self._tree, self._edge = at_head(self._reader, Checkpoint(key.name, self._at.size, self._at.root))
+        self._end(self._reader.entry(self._at.size - 1, self._at.size) if self._at.size else b"")
 
     @property
     def size(self) -> int:
         """How many entries are verified and durable here."""
         return self._at.size
+
+    @property
+    def beginning(self) -> Beginning | None:
+        """What the first entry says that the log goes on from."""
+        return beginning_of(self._reader.entry(0, self._at.size)) if self._at.size else None
 
     @property
     def entire(self) -> bool:
@@ -97,7 +107,14 @@ class Copy:
             return Refusal(ROLLED_BACK, f"{head.size} entries after {known.size}", note, held.note)
         if head.size == known.size and head.root != known.root:
             return Refusal(FORKED, f"two trees of {head.size} entries", note, held.note)
-        return None
+        return self._grown(self._at.size - 1 if self.ending else None, head, note)
+
+    def _grown(self, closed: int | None, head: Checkpoint, note: bytes) -> Refusal | None:
+        """Rule 5. `closed`: the entry that closes the log, where one is known."""
+        if closed is None or head.size == closed + 1:
+            return None
+        detail = f"entry {closed} closes the log, and there is a signed head of {head.size} entries"
+        return Refusal(GREW, detail, note, self.highest().note)
 
     def follow(
         self, note: bytes, source: LogSource, advanced: Callable[[int], None] = lambda _: None
@@ -116,10 +133,14 @@ class Copy:
             tree, batches = self._read(source, head.size)
             if not _leads_to(tree, head, nodes):
                 return self._unfit(note, head, nodes)
+            closed = _closing(batches)
+            if (grown := self._grown(closed, head, note)) is not None:
+                return grown
             edge, full = advance(self._edge, batches)
             self._disk.replace_all({self._directory / path: data for path, data in (full | partials(edge)).items()})
             self._clear(full)
             self._keep(Held(tree.size, tree.root(), note), tree, edge, last=tree.size == head.size)
+            self._end(batches[-1].entries[-1][PREFIX:])
             advanced(self._at.size - before)
         if self._at.root != head.root:
             return Refusal(FORKED, f"two trees of {head.size} entries", note, self.highest().note)
@@ -167,6 +188,10 @@ class Copy:
             self._disk.replace(self._directory / "progress", _encoded(held))
         self._at, self._tree, self._edge = held, tree, edge
 
+    def _end(self, last: bytes) -> None:
+        """How the log ended, if this last entry closes it."""
+        self.ending = ending_of(last, Checkpoint(self._key.name, self._at.size, self._at.root))
+
     def _publish(self, note: bytes, head: Checkpoint) -> None:
         """The signed head becomes the copy's own; also when only cosignatures came to it."""
         if note != self.published.note:
@@ -202,6 +227,12 @@ class Copy:
             return _decoded(data, self._key) if name == "progress" else _of_note(data, self._key)
         except (Fault, ValueError):
             raise Corrupt(f"{self._directory / name} does not verify under the log's key") from None
+
+
+def _closing(batches: Sequence[Batch]) -> int | None:
+    """The first entry that closes its log."""
+    numbered = ((batch.first + at, entry) for batch in batches for at, entry in enumerate(batch.entries))
+    return next((index for index, entry in numbered if closes(entry[PREFIX:])), None)
 
 
 def _leads_to(tree: Tree, head: Checkpoint, nodes: merkle.Nodes) -> bool:

@@ -69,7 +69,7 @@ class MirrorHeads:
         self._keeping = threading.Lock()
         self._known, self._note = self._before()
         self._confirmed, self._since, self._heard = self._heard_before()
-        self._kept, self._kept_at = self._note, clock()
+        self._kept, self._kept_at = self._note, 0.0
 
     def take(self, note: bytes) -> Told:
         """The mirror says that it holds `note` (rules 1 and 2).

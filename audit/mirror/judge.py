@@ -4,7 +4,8 @@
    one whose entries do not lead to its own head: `entries_altered`, `answer_strange`; one without a valid head:
    `checkpoint_invalid`. These stand for as long as the gateway goes on so.
 2. Listed and silent for longer than `SILENT_S`: `log_silent`. It answers, but the copy is behind for longer than
-   `LAG_S`: `log_lagging`. It answers and does not let us in: `not_admitted`.
+   `LAG_S`: `log_lagging`. It answers and does not let us in: `not_admitted`. A closed log of which the last entry is here
+   is neither silent nor behind (`mirror.shards` has what can be wrong with it).
 3. A gateway that serves what the registry does not list: `log_unlisted`. The same name under another key is unlisted,
    too.
 4. A registry that cannot be used any more, or will soon be: `registry_unusable`, `registry_old`. The mirror goes on
@@ -74,6 +75,8 @@ def _of_log(one: Facts, now: float) -> Iterator[Alarm]:
     silent, behind = now - one.answered_at, now - one.even_at
     if one.trouble:
         yield Alarm(one.trouble, one.log.slot, one.detail)
+    if one.ending is not None:
+        return
     if silent > SILENT_S:
         yield Alarm("log_silent", one.log.slot, f"no gateway has shown a head{_for(one.answered_at, now)}")
     elif behind > LAG_S and not one.trouble:

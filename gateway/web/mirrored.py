@@ -29,7 +29,7 @@ from gateway.web.problems import HEADERS, Problem, problem_response
 from gateway.web.tiles import PREFIX
 
 UNMIRRORED: Final = "mirror_unavailable"
-HOLD_S: Final = 3.0
+HOLD_S: Final = 1.0
 MAX_HOLDING: Final = 64
 BODY_S: Final = 10.0
 DRAIN_S: Final = 2.0

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from audit.disk import Disk
 from audit.log import AuditLog, Limits, LogSettings
+from audit.mirror.heads import MirrorHeads
 from audit.witness.cosigning import Cosigning
 from contracts import catalogue
 from contracts.algorithms import SigningKey
@@ -164,6 +165,8 @@ class City:
     now: Callable[[], int] = lambda: int(time.time() * 1000)
     served: threading.Thread = field(default_factory=threading.Thread)
     cosigning: Cosigning | None = None  # not started here
+    mirror: MirrorHeads | None = None
+    mirror_wait_s: float | None = None  # None: answers do not wait for a mirror
     supervision: Supervision | None = None  # neither
 
     def client(self) -> TokenClient:
@@ -243,6 +246,8 @@ def parts_of(city: City, port: int, check_answers: bool = True) -> ServeParts:
         clock=lambda: int(city.now()),
         rollback_detectable=city.cosigning is not None,
         cosigning=city.cosigning,
+        mirror=city.mirror,
+        mirror_wait_s=city.mirror_wait_s,
         supervision=city.supervision,
         check_answers=check_answers,
     )
