@@ -12,6 +12,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from threading import Event
 
@@ -25,7 +26,7 @@ from audit.orders.decide import decide
 from audit.orders.erase import frames_hold, slices
 from audit.orders.order import ERASE, Order, check
 from audit.orders.situation import situation
-from audit.orders.state import Noticed, State, notice_of, state_of
+from audit.orders.state import Noticed, State, fold, notice_of, noticed, notices_in
 from audit.reader import LogReader
 from audit.threads import guarded
 from contracts.errors import Corrupt, Fault
@@ -120,7 +121,10 @@ class Carrier:
     def _known(self, authority: Authority) -> State:
         """Read once: from then on nobody but us adds to it."""
         if self._state is None:
-            self._state = state_of(self._reader, self._log.published.size, authority.auditor)
+            published = self._log.published.size
+            waiting = (noticed(index, self._log.entry(index)) for index in range(published, self._log.size))
+            found = chain(notices_in(self._reader, published), filter(None, waiting))
+            self._state = fold(found, self._log.origin, files.orders_of(self._reader, authority.auditor))
         return self._state
 
     def _decide(self, order: Order, authority: Authority) -> str | None:
