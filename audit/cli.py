@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audit.api import command as api_command
+from audit.package import commands as package_commands
 from audit.review import finding_commands
 from audit.search import analyse_command, commands, reconcile_command, sample_command
 from contracts.edge.output import command_line, emit_json, progress, run, say
@@ -139,10 +141,12 @@ def witness_command(
 
 
 commands.add(app)
+api_command.add(app)
 app.command("reconcile")(reconcile_command.reconcile_command)
 app.add_typer(sample_command.app)
 app.command("analyse")(analyse_command.analyse_command)
 finding_commands.add(app)
+package_commands.add(app)
 
 
 @app.command("mirror")

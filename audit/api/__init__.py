@@ -1,0 +1,1 @@
+"""The HTTP API of the auditor role, on the auditor's host (`oncegate-audit serve`)."""

@@ -1,0 +1,99 @@
+"""The index follows the copies of logs, in a thread of the API: it is the index's one writer.
+
+1. Every `every_s` seconds each log below the configured directories is followed, one after the other; a log that is new
+   there is a log to follow.
+2. A log that differs from what was indexed, or does not verify, is an alarm and its state; the others go on, and it is
+   tried again: nothing is indexed of it until it is the same log again.
+3. What the disk or a lock does is said and tried again, too. Whatever else fails ends the process (`on_fatal`).
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apsw
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from audit.lines import alarm, info
+from audit.search.database import writing
+from audit.search.follow import Differs, Follower
+from audit.search.sources import logs_in, source_of
+from audit.search.tokens import TokenKeys
+from audit.threads import guarded
+from contracts.errors import Corrupt, Fault, UserError
+
+FOLLOWED, DIFFERS, FAILED = "followed", "differs", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """What is followed, into which index, with which keys (both or neither)."""
+
+    index: Path
+    directories: tuple[Path, ...]
+    vkeys: tuple[str, ...]
+    every_s: float
+    auditor: X25519PrivateKey | None = field(repr=False)
+    keys: TokenKeys | None = field(repr=False)
+
+
+class Following:
+    """A thread that follows. `states` is for any thread: origin, or directory, → how it goes."""
+
+    def __init__(self, what: What, on_fatal: Callable[[BaseException], None]) -> None:
+        self._what = what
+        self._stop = threading.Event()
+        self._states: dict[str, str] = {}
+        self._thread = guarded("audit-index", self._run, on_fatal)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """After the log that is being followed; it goes on there another time."""
+        self._stop.set()
+        self._thread.join()
+
+    def states(self) -> Mapping[str, str]:
+        return dict(self._states)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with writing(self._what.index) as db:
+                    self._follow(db)
+            except (UserError, OSError) as error:
+                alarm("index_not_followed", error=type(error).__name__, why=getattr(error, "strerror", str(error)))
+            self._stop.wait(self._what.every_s)
+
+    def _follow(self, db: apsw.Connection) -> None:
+        """Until `close` (rule 1); raises when the index itself cannot be written."""
+        follower = Follower(db, self._what.auditor, self._what.keys)
+        while not self._stop.is_set():
+            for directory in logs_in(self._what.directories):
+                if self._stop.is_set():
+                    return
+                self._one(follower, directory)
+            self._stop.wait(self._what.every_s)
+
+    def _one(self, follower: Follower, directory: Path) -> None:
+        """Rule 2."""
+        name = str(directory)
+        try:
+            source = source_of(directory, self._what.vkeys).source
+            name = source.key.name
+            done = follower.follow(source)
+        except Differs as found:
+            self._became(name, DIFFERS, what=found.what.en, where=found.where)
+        except (UserError, Fault, Corrupt) as error:
+            self._became(name, FAILED, what=str(error))
+        else:
+            if done.new:
+                info("indexed", log=name, size=done.size, new=done.new)
+            self._became(name, FOLLOWED)
+
+    def _became(self, name: str, state: str, **facts: str) -> None:
+        if self._states.get(name) != state and state != FOLLOWED:
+            alarm("index_" + state, log=name, **facts)
+        self._states[name] = state

@@ -1,0 +1,64 @@
+"""Single entries of the logs behind an index: with a live proof, and opened.
+
+What is shown of an entry is checked under the signed head of the copy first. A copy that is away is
+`index_unavailable`, one that does not add up `copy_altered`: that is an alarm, not an answer.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from audit.api.lanes import Work
+from audit.notes import parse_vkey
+from audit.receipts import Proof
+from audit.search.filters import Cursor
+from audit.search.query import Hit, Log
+from audit.show import Line, Viewer
+from contracts.errors import Corrupt, Fault, UserError
+
+
+def entry(work: Work, origin: str, position: int) -> tuple[bytes, str]:
+    """An indexed entry and its proof; raises `Fault` `entry_unknown`."""
+    log = log_of(work, origin, position)
+    with _copy():
+        found = work.index.proof(_hit(log, position))
+        return work.index.reader(log).entry(position, log.size), found.encode().decode()
+
+
+def proof_text(work: Work, origin: str, position: int) -> str:
+    """A fresh c2sp.org/tlog-proof@v1 of an indexed entry."""
+    with _copy():
+        found: Proof = work.index.proof(_hit(log_of(work, origin, position), position))
+        return found.encode().decode()
+
+
+def opened(work: Work, origin: str, position: int, private: X25519PrivateKey) -> Line:
+    """An indexed entry with its opening; raises `Fault` `entry_unknown`, `opening_unreadable`."""
+    log = log_of(work, origin, position)
+    with _copy():
+        work.index.reader(log)  # whether the copy is where it was
+        return Viewer(Path(log.directory), parse_vkey(log.vkey), private).line(position)
+
+
+def log_of(work: Work, origin: str, position: int) -> Log:
+    """The log, if the index has this entry; raises `Fault` `entry_unknown`."""
+    for log in work.index.logs.values():
+        if log.origin == origin and position < log.size:
+            return log
+    raise Fault("entry_unknown")
+
+
+def _hit(log: Log, position: int) -> Hit:
+    return Hit(log.origin, position, 0, {}, (), Cursor(0, 0))
+
+
+@contextmanager
+def _copy() -> Iterator[None]:
+    try:
+        yield
+    except Corrupt:
+        raise Fault("copy_altered") from None
+    except UserError as error:
+        raise Fault("index_unavailable", detail=error.what.en) from None
