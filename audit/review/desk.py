@@ -28,6 +28,7 @@ from audit.review.events import (
     Subject,
     Verdict,
     Whom,
+    sound_name,
     sound_text,
 )
 from audit.review.ledger import KNOWN, NOT_ASKED, NOT_STARTED, Due, Standing, Texts
@@ -47,7 +48,6 @@ _GIVE_WHOM = Text(
     "请用 --index 给出索引,或用 --of 给出单位/处室。", "Give the index with --index, or the unit with --of."
 )
 _NOT_A_REVIEWER = Text("不是该抽样的评查人", "Not a reviewer of this sample")
-_NO_NAME = Text("姓名不能为空", "A name is missing")
 
 Keys = Sequence[X25519PrivateKey]
 _VERDICTS: Mapping[str, str] = {word: name for name, text in VERDICTS.items() for word in (name, text.zh)}
@@ -117,15 +117,11 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How a finding or a record stands with explanations. `newest`: Unix ms of the last one."""
+    """How a finding or a record stands with explanations."""
 
     standing: Standing
     due: Due | None
     explanations: Sequence[Said]
-
-    @property
-    def newest(self) -> int | None:
-        return self.explanations[-1].recorded.time if self.explanations else None
 
 
 # --- a sample -------------------------------------------------------------------------------------------------------
@@ -171,7 +167,7 @@ def give_verdict(settings: LogSettings, sample: Sample, decision: Decision) -> R
     if name == EXPLANATION_REQUIRED and whom is None:
         raise UserError(_NO_WHOM, "", _GIVE_WHOM)
     deadline = None if whom is None else deadlines.after(deadlines.today(now_ms()), decision.days)
-    event = Verdict(decision.place, _name(decision.reviewer), name, decision.instead_of, whom, deadline)
+    event = Verdict(decision.place, sound_name(decision.reviewer), name, decision.instead_of, whom, deadline)
     with opened(settings, [sample]) as book:
         return book.append(event, {"note": decision.note, "reason": decision.reason})
 
@@ -245,7 +241,7 @@ def ask(
     """Ask a unit to explain within so many working days. A record must be one of a sample that was started."""
     deadline = deadlines.after(deadlines.today(now_ms()), days)
     with opened(settings, samples) as book:
-        return book.append(Asked(subject, whom, deadline, _name(by)), {})
+        return book.append(Asked(subject, whom, deadline, sound_name(by)), {})
 
 
 def explain(settings: LogSettings, said: Explanation, samples: Sequence[Sample] = ()) -> Recorded:
@@ -257,7 +253,7 @@ def explain(settings: LogSettings, said: Explanation, samples: Sequence[Sample] 
 def extend(settings: LogSettings, subject: Subject, deadline: str, by: str, reason: str) -> Recorded:
     """Give more time; `deadline`: YYYY-MM-DD."""
     with opened(settings) as book:
-        return book.append(Extended(subject, deadlines.date_of(deadline), _name(by)), {"reason": reason})
+        return book.append(Extended(subject, deadlines.date_of(deadline), sound_name(by)), {"reason": reason})
 
 
 def shown(settings: LogSettings, subjects: Sequence[Subject], keys: Keys = ()) -> dict[Subject, Shown]:
@@ -277,7 +273,7 @@ def shown(settings: LogSettings, subjects: Sequence[Subject], keys: Keys = ()) -
 
 def _explained(book: Book, said: Explanation) -> Explained:
     told = (said.whom.text(), sound_text(said.text), sound_text(said.explained_by))
-    return Explained(said.subject, said.whom, _name(said.by), book.token(said.subject, told))
+    return Explained(said.subject, said.whom, sound_name(said.by), book.token(said.subject, told))
 
 
 def _said(book: Book, recorded: Sequence[Recorded], keys: Keys) -> list[Said]:
@@ -287,9 +283,3 @@ def _said(book: Book, recorded: Sequence[Recorded], keys: Keys) -> list[Said]:
 def _require_started(book: Book, sample: Sample) -> None:
     if sample.digest not in book.ledger.started:
         raise UserError(NOT_STARTED, sample.digest)
-
-
-def _name(text: str) -> str:
-    if not text.strip():
-        raise UserError(_NO_NAME)
-    return text.strip()

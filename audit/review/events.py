@@ -7,13 +7,14 @@
 3. What people write (a note, a reason, an explanation, who gave it) goes into the opening, sealed to the auditors, in
    the form of an access record's opening: `{"opening": {name: text}, "salt"}`; `commit` ties it to the entry. An event
    without any has no `commit`, and its opening is `NO_OPENING`.
-4. A text has at most MAX_TEXT characters, and of control characters tabs and line ends only.
+4. A text has at most MAX_TEXT characters, a name MAX_NAME; of control characters tabs and line ends only.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
+from unicodedata import category
 
 from audit.record import commit_digest
 from contracts.encoding import Json, b64url_encode, canonical, parse_object
@@ -23,6 +24,7 @@ from contracts.text import Text
 VERSION: Final = 1
 NO_OPENING: Final = b"{}"
 MAX_TEXT: Final = 8_000  # at most 4 bytes each: an opening has 64 KB
+MAX_NAME: Final = 200
 
 NORMAL, SUSPICIOUS, EXPLANATION_REQUIRED = "normal", "suspicious", "explanation_required"
 VERDICTS: Mapping[str, Text] = {
@@ -32,7 +34,8 @@ VERDICTS: Mapping[str, Text] = {
 }
 
 _TOO_LONG = Text("文字过长", "The text is too long")
-_AT_MOST = Text(f"最多 {MAX_TEXT} 个字。", f"At most {MAX_TEXT} characters.")
+_AT_MOST = Text("最多 {most} 个字。", "At most {most} characters.")
+_NO_NAME = Text("姓名不能为空", "A name is missing")
 _CONTROL = Text("文字含控制字符", "The text has control characters")
 _PLAIN = Text("请用纯文本。", "Use plain text.")
 
@@ -177,14 +180,28 @@ def subject_json(subject: Subject) -> dict[str, Json]:
     return {"log": subject.log, "position": subject.position, "sample": subject.sample}
 
 
-def sound_text(text: str) -> str:
+def sound_name(text: str) -> str:
+    """A name of somebody; raises `UserError` (rule 4)."""
+    found = sound_text(text, MAX_NAME)
+    if not found:
+        raise UserError(_NO_NAME)
+    return found
+
+
+def sound_text(text: str, most: int = MAX_TEXT) -> str:
     """A text without outer white space; raises `UserError` (rule 4)."""
     text = text.strip().replace("\r\n", "\n")
-    if len(text) > MAX_TEXT:
-        raise UserError(_TOO_LONG, str(len(text)), _AT_MOST)
-    if any(ord(character) < 0x20 and character not in "\n\t" for character in text):
+    if len(text) > most:
+        raise UserError(_TOO_LONG, str(len(text)), _AT_MOST.fill(most=most))
+    if any(_hidden(character) for character in text):
         raise UserError(_CONTROL, "", _PLAIN)
     return text
+
+
+def _hidden(character: str) -> bool:
+    """What a terminal would obey, and what would turn the direction of reading."""
+    direction = "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
+    return direction or (category(character) == "Cc" and character not in "\n\t")
 
 
 # --- the table ----------------------------------------------------------------------------------------------------

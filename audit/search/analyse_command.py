@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audit.review.commands import OwnLog
 from audit.search.commands import AsJson, IndexFile, Keys, Words
 from contracts.edge.output import emit_json, say
 from contracts.errors import UserError
@@ -14,9 +15,13 @@ from contracts.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from audit.review.explained import State
     from audit.search.rules import Finding
+    from contracts.encoding import Json
 
-_LINE = Text("{rule}  {subject}  {what}  {places}", "{rule}  {subject}  {what}  {places}")
+_FORM = "{id}  {rule}  {period}  {subject}  {what}  {places}"
+_LINE = Text(_FORM, _FORM)
+_STATE = Text("    {state}", "    {state}")
 _TOTAL = Text(
     "共 {count} 项提示;每项均须由人核实,系统不作结论",
     "{count} findings; each is for a person to look into, none is a verdict",
@@ -44,10 +49,14 @@ def analyse_command(
         Path | None, typer.Option(help="CSV clerk,scheme,id: who a clerk is, for the rule own_record. 人员名册。")
     ] = None,
     keys: Keys = None,
+    own_log: OwnLog = None,
     as_json: AsJson = False,
 ) -> None:
-    """Findings of fixed rules, with positions; a person closes them, never this program. 异常访问分析。"""
-    from audit.search.analysing import finding_json, own_pairs, rows_of, silent, text_of
+    """Findings of fixed rules, with positions; a person closes them, never this program. 异常访问分析。
+
+    Where there is a log of the auditors' own, each finding has its state and the explanations that units gave.
+    """
+    from audit.search.analysing import finding_json, id_of, own_pairs, rows_of, silent, text_of
     from audit.search.database import known_checks
     from audit.search.rules import Limits, analyse
     from audit.search.session import session
@@ -62,10 +71,12 @@ def analyse_command(
         places = [asked.index.positions(finding.places) for finding in findings]
         asked.record("analyse", len(findings))
     found = list(zip(findings, places, strict=True))
+    states = states_of(index, own_log, keys, [(id_of(*one), one[0].last) for one in found])
     if as_json:
-        emit_json({"findings": [finding_json(*one) for one in found], "not_applied": not_applied})
+        told = [finding_json(*one) for one in found]
+        emit_json({"findings": with_states(told, states), **counts_of(states), "not_applied": not_applied})
     else:
-        _print(found, not_applied)
+        _print(found, states, not_applied)
 
 
 def _limits(words: Iterable[str]) -> dict[str, int]:
@@ -80,11 +91,51 @@ def _limits(words: Iterable[str]) -> dict[str, int]:
     return found
 
 
-def _print(found: "Sequence[tuple[Finding, Sequence[tuple[str, int]]]]", silent: list[str]) -> None:
-    for finding, places in found:
+def states_of(
+    index: Path, own_log: Path | None, keys: list[Path] | None, findings: "Sequence[tuple[str | None, int | None]]"
+) -> "list[State] | None":
+    """The state of each finding, given as id and newest access (Unix ms); None where there is no own log."""
+    from audit.review import explained, inputs
+
+    config = own_log or inputs.own_log_path(index)
+    if config is None:
+        return None
+    return explained.explained(inputs.own_log_of(config, None), findings, inputs.private_keys(keys))
+
+
+def with_states(told: "list[dict[str, Json]]", states: "list[State] | None") -> "list[Json]":
+    """Findings for a program, with their states where these are known."""
+    from audit.review.explained import state_json
+
+    if states is None:
+        return [*told]
+    return [{**one, **state_json(state)} for one, state in zip(told, states, strict=True)]
+
+
+def counts_of(states: "list[State] | None") -> "dict[str, Json]":
+    """How many findings are in each state, where these are known."""
+    from audit.review.explained import counts
+
+    return {} if states is None else {"states": {**counts(states)}}
+
+
+def _print(
+    found: "Sequence[tuple[Finding, Sequence[tuple[str, int]]]]", states: "list[State] | None", silent: list[str]
+) -> None:
+    from audit.review.explained import counts_text, said_lines, state_text
+    from audit.search.analysing import id_of
+
+    for number, (finding, places) in enumerate(found):
         shown = ", ".join(f"{log}#{position}" for log, position in places[:_SHOWN])
         more = f", … ({finding.count})" if finding.count > _SHOWN else ""
-        say(_LINE.fill(rule=finding.rule, subject=finding.subject, what=finding.explanation, places=shown + more))
+        facts = {"rule": finding.rule, "subject": finding.subject, "what": finding.explanation, "places": shown + more}
+        say(_LINE.fill(id=id_of(finding, places), period=finding.period or "-", **facts))
+        for line in (
+            () if states is None else (_STATE.fill(state=state_text(states[number])), *said_lines(states[number]))
+        ):
+            say(line)
     say(_TOTAL.fill(count=len(found)))
+    if states:
+        say(counts_text(states))
     if silent:
         say(_SILENT.fill(rules=", ".join(silent)))

@@ -9,6 +9,8 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 
+from audit.review.findings import finding_id
+from audit.search.output import time_text
 from audit.search.query import Index
 from audit.search.rows import Entry
 from audit.search.rules import OF_HOLDERS, PURPOSE, Finding, Row
@@ -60,12 +62,20 @@ def silent(holders: bool, own: bool) -> list[str]:
     return [rule for rule in OF_HOLDERS if not holders or (rule == "own_record" and not own)]
 
 
+def id_of(finding: Finding, places: Sequence[tuple[str, int]]) -> str:
+    """The finding's id; `places`: origin and position of its entries."""
+    return finding_id(finding.rule, finding.period, *places[0])
+
+
 def finding_json(finding: Finding, places: Sequence[tuple[str, int]]) -> dict[str, Json]:
     """A finding for a program; `places`: origin and position of its entries."""
     return {
+        "id": id_of(finding, places),
         "rule": finding.rule,
+        "period": finding.period or None,
         "subject": finding.subject,
         "what": finding.explanation.as_json(),
         "count": finding.count,
+        "last": time_text(finding.last),
         "entries": [{"log": log, "position": position} for log, position in places],
     }

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audit.review.commands import OwnLog
+from audit.search.analyse_command import counts_of, states_of, with_states
 from audit.search.commands import ONE_FORM, AsCsv, AsJson, IndexFile, Keys, Words
 from contracts.edge.output import emit_json, say
 from contracts.errors import UserError
 from contracts.text import Text
 
 if TYPE_CHECKING:
+    from audit.review.explained import State
     from audit.search.query import Hit
     from audit.search.reconcile import Reconciled
 
@@ -20,7 +23,9 @@ _SUMMARY = Text(
     "{compared} accesses compared; {skipped} without a case, or erased, not compared",
 )
 _COUNT = Text("{what}:{count}", "{what}: {count}")
-_LINE = Text("{what}  {case}  {hit}", "{what}  {case}  {hit}")
+_FORM = "{id}  {what}  {case}  {hit}"
+_LINE = Text(_FORM, _FORM)
+_STATE = Text("    {state}", "    {state}")
 
 
 def reconcile_command(
@@ -28,6 +33,7 @@ def reconcile_command(
     cases: Annotated[Path, typer.Argument(metavar="CASES.csv", help="The list of cases. 办件清单。")],
     words: Words = None,
     keys: Keys = None,
+    own_log: OwnLog = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -35,9 +41,10 @@ def reconcile_command(
 
     CASES.csv has a header: case, and if known opened, closed, holder_scheme, holder_id. Holders need two keys.
     """
+    from audit.review.inputs import private_keys
     from audit.search.analysing import text_of
     from audit.search.reconcile import cases_of, read_rows, reconcile
-    from audit.search.reconciling import hits_of, reconciled_json
+    from audit.search.reconciling import hits_of, ids_of, reconciled_json
     from audit.search.session import session
 
     if as_json and as_csv:
@@ -48,32 +55,57 @@ def reconcile_command(
         found = reconcile(cases_of(rows, token_keys, cases.name), asked.index.entries(asked.filters))
         hits = hits_of(asked.index, found)
         asked.record("reconcile", len(found.findings))
+    auditor = next(iter(private_keys(keys)), None)
+    ids = ids_of(found, hits, auditor)
+    newest = [None if hit is None else hit.time for hit in hits]
+    states = states_of(index, own_log, keys, list(zip(ids, newest, strict=True)))
     if as_json:
-        emit_json(reconciled_json(found, hits))
+        told = reconciled_json(found, hits, auditor)
+        emit_json({**told, "findings": with_states(told["findings"], states), **counts_of(states)})
     elif as_csv:
-        _print_csv(found, hits)
+        _print_csv(found, hits, ids, states)
     else:
-        _print(found, hits)
+        _print(found, hits, ids, states)
 
 
-def _print_csv(found: "Reconciled", hits: "list[Hit | None]") -> None:
+def _print_csv(
+    found: "Reconciled", hits: "list[Hit | None]", ids: "list[str | None]", states: "list[State] | None"
+) -> None:
+    from audit.review.explained import state_json
     from audit.search.output import COLUMNS, csv_text, hit_rows
 
     nothing = ("",) * len(COLUMNS)
+    told = [{} if states is None else state_json(states[number]) for number in range(len(ids))]
     rows = [
-        (finding.kind, finding.case, *(nothing if hit is None else hit_rows([hit])[0]))
-        for finding, hit in zip(found.findings, hits, strict=True)
+        (
+            finding.kind,
+            finding.case,
+            *(nothing if hit is None else hit_rows([hit])[0]),
+            ids[number],
+            told[number].get("state"),
+            told[number].get("deadline"),
+        )
+        for number, (finding, hit) in enumerate(zip(found.findings, hits, strict=True))
     ]
-    sys.stdout.write(csv_text(("kind", "case", *COLUMNS), rows))
+    sys.stdout.write(csv_text(("kind", "case", *COLUMNS, "id", "state", "deadline"), rows))
 
 
-def _print(found: "Reconciled", hits: "list[Hit | None]") -> None:
+def _print(
+    found: "Reconciled", hits: "list[Hit | None]", ids: "list[str | None]", states: "list[State] | None"
+) -> None:
+    from audit.review.explained import counts_text, said_lines, state_text
     from audit.search.output import hit_line
     from audit.search.reconcile import KINDS
 
-    for finding, hit in zip(found.findings, hits, strict=True):
+    for number, (finding, hit) in enumerate(zip(found.findings, hits, strict=True)):
         line = "-" if hit is None else hit_line(hit)
-        say(_LINE.fill(what=KINDS[finding.kind], case=finding.case or "-", hit=line))
+        say(_LINE.fill(id=ids[number] or "-", what=KINDS[finding.kind], case=finding.case or "-", hit=line))
+        for text in (
+            () if states is None else (_STATE.fill(state=state_text(states[number])), *said_lines(states[number]))
+        ):
+            say(text)
     for kind, count in found.counts().items():
         say(_COUNT.fill(what=KINDS[kind], count=count))
+    if states:
+        say(counts_text(states))
     say(_SUMMARY.fill(compared=found.compared, skipped=found.not_compared))

@@ -4,13 +4,15 @@
    limit. No rule decides anything: a finding asks for an explanation, and only a person closes it.
 2. People are tokens here. A finding groups rows by token and shows it shortened, so that two findings about one clerk
    can be told to be so; who it is stands in the openings (`oncegate-audit show`).
-3. Rules read rows in order of time. Rows without a token (no key, erased) take no part where a rule needs it.
+3. A finding is about one day, one week or one instant, never about "so far": what is explained stays the same thing.
+4. Rules read rows in order of time. Rows without a token (no key, erased) take no part where a rule needs it.
    Times of day and days are those of Beijing; holidays are not known.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from contracts.text import Text
@@ -46,13 +48,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`places`: entries concerned, at most MAX_ROWS of `count`; `subject`: whom or what the rows have in common."""
+    """`places`: entries concerned, in order of time, at most MAX_ROWS of `count`; `subject`: whom or what the rows have
+    in common; `period`: the day, or the week's Monday, that it is about, or empty; `last`: Unix ms of the newest."""
 
     rule: str
     subject: str
     count: int
     places: Sequence[int]
     explanation: Text
+    period: str
+    last: int
 
 
 PURPOSE = ("organisation", "unit", "app", "service_item")
@@ -73,34 +78,37 @@ def off_hours(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
         day, hour = _day_and_hour(row.time)
         if row.clerk is not None and (not limits.opens <= hour < limits.closes or (day + 3) % 7 > 4):  # 1970-01-01: Thu
             groups[row.clerk, day].append(row)
-    for (clerk, _), group in groups.items():
-        yield _finding("off_hours", _short(clerk), group, opens=limits.opens, closes=limits.closes)
+    for (clerk, day), group in groups.items():
+        yield _finding("off_hours", _short(clerk), group, _date(day), opens=limits.opens, closes=limits.closes)
 
 
 def many_holders(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
     """One clerk, more different holders on one day than the limit."""
-    for (clerk, _), group in _by_day(rows, lambda row: row.clerk, 1).items():
+    for (clerk, day), group in _by_day(rows, lambda row: row.clerk, 1).items():
         holders = {row.holder for row in group} - {None}
         if len(holders) > limits.holders_a_day:
-            yield _finding("many_holders", _short(clerk), group, seen=len(holders), limit=limits.holders_a_day)
+            facts = {"seen": len(holders), "limit": limits.holders_a_day}
+            yield _finding("many_holders", _short(clerk), group, _date(day), **facts)
 
 
 def many_clerks(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
     """One holder, more different clerks in one week (from Monday) than the limit."""
-    for (holder, _), group in _by_day(rows, lambda row: row.holder, 7).items():
+    for (holder, monday), group in _by_day(rows, lambda row: row.holder, 7).items():
         clerks = {row.clerk for row in group} - {None}
         if len(clerks) > limits.clerks_a_week:
-            yield _finding("many_clerks", _short(holder), group, seen=len(clerks), limit=limits.clerks_a_week)
+            facts = {"seen": len(clerks), "limit": limits.clerks_a_week}
+            yield _finding("many_clerks", _short(holder), group, _date(monday), **facts)
 
 
 def own_record(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
-    """A clerk asked about the holder that the roster says the clerk is."""
-    groups: dict[bytes, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row.clerk is not None and row.holder is not None and (row.clerk, row.holder) in limits.own:
-            groups[row.clerk].append(row)
-    for clerk, group in groups.items():
-        yield _finding("own_record", _short(clerk), group)
+    """A clerk asked, on one day, about the holder that the roster says the clerk is."""
+    own = [
+        row
+        for row in rows
+        if row.clerk is not None and row.holder is not None and (row.clerk, row.holder) in limits.own
+    ]
+    for (clerk, day), group in _by_day(own, lambda row: row.clerk, 1).items():
+        yield _finding("own_record", _short(clerk), group, _date(day))
 
 
 def refusal_bursts(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
@@ -112,7 +120,7 @@ def refusal_bursts(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
     for clerk, group in refused.items():
         for burst in _bursts(group):
             if len(burst) >= limits.refusals:
-                yield _finding("refusal_burst", _short(clerk), burst, limit=limits.refusals)
+                yield _finding("refusal_burst", _short(clerk), burst, "", limit=limits.refusals)
 
 
 def new_purpose(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
@@ -127,7 +135,7 @@ def new_purpose(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
         known.add(row.purpose)
         if row.time >= speaks:
             subject = " / ".join(part or "-" for part in row.purpose)
-            yield _finding("new_purpose", subject, [row], days=limits.known_days)
+            yield _finding("new_purpose", subject, [row], "", days=limits.known_days)
 
 
 RULES: Mapping[str, Rule] = {
@@ -152,7 +160,9 @@ EXPLANATIONS: Mapping[str, Text] = {
         "同一主体一周内被 {seen} 名不同窗口人员查询(限 {limit} 名)",
         "{seen} different clerks asked about one holder within a week (limit {limit})",
     ),
-    "own_record": Text("窗口人员查询本人数据:{count} 次", "a clerk asked about their own record, {count} times"),
+    "own_record": Text(
+        "窗口人员一天内查询本人数据:{count} 次", "a clerk asked about their own record, {count} times on one day"
+    ),
     "refusal_burst": Text(
         "同一窗口人员一小时内被拒 {count} 次(自 {limit} 次起提示)",
         "{count} refusals of one clerk within an hour (named from {limit} on)",
@@ -164,9 +174,15 @@ EXPLANATIONS: Mapping[str, Text] = {
 }
 
 
-def _finding(rule: str, subject: str, rows: Sequence[Row], **facts: object) -> Finding:
+def _finding(rule: str, subject: str, rows: Sequence[Row], period: str, **facts: object) -> Finding:
     explanation = EXPLANATIONS[rule].fill(count=len(rows), **facts)
-    return Finding(rule, subject, len(rows), [row.place for row in rows[:MAX_ROWS]], explanation)
+    places = [row.place for row in rows[:MAX_ROWS]]
+    return Finding(rule, subject, len(rows), places, explanation, period, rows[-1].time)
+
+
+def _date(day: int) -> str:
+    """A day of Beijing, counted from 1970."""
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def _day_and_hour(time: int) -> tuple[int, int]:
@@ -177,12 +193,13 @@ def _day_and_hour(time: int) -> tuple[int, int]:
 def _by_day(
     rows: Sequence[Row], key: Callable[[Row], bytes | None], days: int
 ) -> Mapping[tuple[bytes, int], Sequence[Row]]:
-    """Rows by token and run of so many days; weeks begin on Monday."""
+    """Rows by token and the first day of their run of so many days; weeks begin on Monday."""
     groups: dict[tuple[bytes, int], list[Row]] = defaultdict(list)
     for row in rows:
         token = key(row)
         if token is not None:
-            groups[token, (_day_and_hour(row.time)[0] + 3) // days].append(row)
+            day = _day_and_hour(row.time)[0]
+            groups[token, day - (day + 3) % days].append(row)
     return groups
 
 
