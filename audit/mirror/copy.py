@@ -30,10 +30,11 @@ from audit.openings import key_id_of, key_path, parse_key
 from audit.reader import LogReader
 from audit.recovery import at_head
 from audit.succession import Beginning, beginning_of, closes, ending_of
-from audit.tiles import PREFIX, WIDTH
+from audit.tiles import WIDTH
 from contracts.errors import Corrupt, Fault
 
 CHUNK = 64  # bundles verified and written at once
+LENGTH = 2  # bytes before each entry of a bundle
 
 FORKED, ROLLED_BACK, INCONSISTENT, ALTERED = "log_forked", "log_rolled_back", "log_inconsistent", "entries_altered"
 GREW = "closed_log_grew"
@@ -64,7 +65,7 @@ class Copy:
     def __init__(self, directory: Path, key: NoteKey, disk: Disk | None = None, chunk: int = CHUNK) -> None:
         """Raises `Corrupt` when what is here does not verify, OSError."""
         self._disk = disk or Disk()
-        self._directory = directory
+        self.directory = directory
         self._key = key
         self._chunk = chunk
         self._disk.sync_directories(self._disk.make_directories([directory]))
@@ -137,10 +138,10 @@ class Copy:
             if (grown := self._grown(closed, head, note)) is not None:
                 return grown
             edge, full = advance(self._edge, batches)
-            self._disk.replace_all({self._directory / path: data for path, data in (full | partials(edge)).items()})
+            self._disk.replace_all({self.directory / path: data for path, data in (full | partials(edge)).items()})
             self._clear(full)
             self._keep(Held(tree.size, tree.root(), note), tree, edge, last=tree.size == head.size)
-            self._end(batches[-1].entries[-1][PREFIX:])
+            self._end(batches[-1].entries[-1][LENGTH:])
             advanced(self._at.size - before)
         if self._at.root != head.root:
             return Refusal(FORKED, f"two trees of {head.size} entries", note, self.highest().note)
@@ -164,7 +165,7 @@ class Copy:
     def _need_key(self, row: bytes, source: LogSource) -> None:
         """Rule 4."""
         key_id = key_id_of(row)
-        if key_id is None or (self._directory / key_path(key_id)).exists():
+        if key_id is None or (self.directory / key_path(key_id)).exists():
             return
         data = source.key(key_id)
         try:
@@ -173,7 +174,7 @@ class Copy:
             raise Strange(f"{key_path(key_id)}: {fault.detail}") from None
         if (stored.key_id, stored.origin) != (key_id, self._key.name):
             raise Strange(f"{key_path(key_id)}: of another log or key")
-        self._disk.replace(self._directory / key_path(key_id), data)
+        self._disk.replace(self.directory / key_path(key_id), data)
 
     def _unfit(self, note: bytes, head: Checkpoint, nodes: merkle.Nodes) -> Refusal:
         """Entries do not lead to the signed head: is it the head, or what the source gives as its entries?"""
@@ -185,7 +186,7 @@ class Copy:
 
     def _keep(self, held: Held, tree: Tree, edge: Edge, last: bool) -> None:
         if not last:  # else the checkpoint follows at once: one durable write less on the way of an answer
-            self._disk.replace(self._directory / "progress", _encoded(held))
+            self._disk.replace(self.directory / "progress", _encoded(held))
         self._at, self._tree, self._edge = held, tree, edge
 
     def _end(self, last: bytes) -> None:
@@ -195,7 +196,7 @@ class Copy:
     def _publish(self, note: bytes, head: Checkpoint) -> None:
         """The signed head becomes the copy's own; also when only cosignatures came to it."""
         if note != self.published.note:
-            self._disk.replace(self._directory / "checkpoint", note)
+            self._disk.replace(self.directory / "checkpoint", note)
             self.published = self._at = Held(head.size, head.root, note)
             self._clear_openings(head.size)
 
@@ -209,7 +210,7 @@ class Copy:
         self._remove_partials(opening_path(size // WIDTH), keep=str(size % WIDTH))
 
     def _remove_partials(self, path: str, keep: str) -> None:
-        directory = self._directory / f"{path}.p"
+        directory = self.directory / f"{path}.p"
         if not directory.is_dir():
             return
         for file in directory.iterdir():
@@ -220,19 +221,19 @@ class Copy:
 
     def _held(self, name: str) -> Held | None:
         try:
-            data = (self._directory / name).read_bytes()
+            data = (self.directory / name).read_bytes()
         except FileNotFoundError:
             return None
         try:
             return _decoded(data, self._key) if name == "progress" else _of_note(data, self._key)
         except (Fault, ValueError):
-            raise Corrupt(f"{self._directory / name} does not verify under the log's key") from None
+            raise Corrupt(f"{self.directory / name} does not verify under the log's key") from None
 
 
 def _closing(batches: Sequence[Batch]) -> int | None:
     """The first entry that closes its log."""
     numbered = ((batch.first + at, entry) for batch in batches for at, entry in enumerate(batch.entries))
-    return next((index for index, entry in numbered if closes(entry[PREFIX:])), None)
+    return next((index for index, entry in numbered if closes(entry[LENGTH:])), None)
 
 
 def _leads_to(tree: Tree, head: Checkpoint, nodes: merkle.Nodes) -> bool:

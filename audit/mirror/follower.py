@@ -5,8 +5,10 @@
 2. What a log's own key signed and the copy refuses is kept as evidence: the signed head and the one held then, at
    most `MAX_EVIDENCE` of them.
 3. At the end of each look the gateway is told which head is held here (`confirm`), after evidence was kept.
+4. A copy is written under its lock, which retention takes to remove it: then there is nothing to look at any more.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from urllib.parse import quote
 
 from audit.checkpoints import open_note
 from audit.cosignatures import Cosigner
-from audit.disk import Disk
+from audit.disk import Disk, lock
 from audit.fetch import Client
 from audit.mirror.confirm import Confirming
 from audit.mirror.copy import Copy, Refusal
@@ -27,6 +29,11 @@ MAX_EVIDENCE = 64
 
 Trouble = tuple[str, str]  # code and detail; two empty texts: none
 _WELL: Trouble = ("", "")
+
+
+def slot_name(slot: str) -> str:
+    """What the directory of a slot's copy is called."""
+    return quote(slot, safe="").replace(".", "%2E")
 
 
 @dataclass(slots=True)
@@ -49,8 +56,8 @@ class Follower:
         Raises `Corrupt`, OSError, and `Fault` for a vkey that is none.
         """
         key = parse_vkey(log.vkey)
-        copy = Copy(directory / "logs" / quote(log.slot, safe="").replace(".", "%2E"), key)
-        facts = Facts(log, None, copy.size, copy.size, since, since)
+        copy = Copy(directory / "logs" / slot_name(log.slot), key)
+        facts = Facts(log, None, copy.size, copy.size, since, since, ending=copy.ending, beginning=copy.beginning)
         return cls(directory, key, copy, clock, facts, Confirming(cosigner, clock))
 
     def look(self, client: Client | None, advanced: Callable[[int], None] = lambda _: None) -> bool:
@@ -75,10 +82,24 @@ class Follower:
         return note is not None and self._take(note, source, advanced)
 
     def _take(self, note: bytes, source: LogSource, advanced: Callable[[int], None]) -> bool:
+        """Under the copy's lock (rule 4)."""
+        try:
+            descriptor = lock(self.copy.directory / "lock")
+        except FileNotFoundError:
+            return False
+        if descriptor is None:
+            return False
+        try:
+            return self._take_locked(note, source, advanced)
+        finally:
+            os.close(descriptor)
+
+    def _take_locked(self, note: bytes, source: LogSource, advanced: Callable[[int], None]) -> bool:
         self._see(note)
         code, detail = self._follow(note, source, advanced)
         even = self.clock() if not code and self.copy.size == self.facts.source_size else self.facts.even_at
         self.facts = replace(self.facts, trouble=code, detail=detail, size=self.copy.size, even_at=even)
+        self.facts = replace(self.facts, ending=self.copy.ending, beginning=self.copy.beginning)
         if self.confirming.tell(self.copy, source):
             self.facts = replace(self.facts, confirmed=self.copy.size)
         return not code
@@ -111,7 +132,7 @@ class Follower:
     def _evidence(self, refusal: Refusal) -> str:
         """Rule 2; what to say of it."""
         head, _ = open_note(refusal.note, self.key)
-        directory = self.directory / "evidence" / quote(self.facts.log.slot, safe="").replace(".", "%2E")
+        directory = self.directory / "evidence" / slot_name(self.facts.log.slot)
         path = directory / f"{refusal.reason}-{head.size}-{head.root.hex()[:16]}.checkpoint"
         if not path.exists() and not (directory.is_dir() and len(list(directory.iterdir())) >= 2 * MAX_EVIDENCE):
             Disk().replace_all({path: refusal.note, path.with_suffix(".held"): refusal.held})

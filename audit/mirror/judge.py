@@ -4,8 +4,8 @@
    one whose entries do not lead to its own head: `entries_altered`, `answer_strange`; one without a valid head:
    `checkpoint_invalid`. These stand for as long as the gateway goes on so.
 2. Listed and silent for longer than `SILENT_S`: `log_silent`. It answers, but the copy is behind for longer than
-   `LAG_S`: `log_lagging`. It answers and does not let us in: `not_admitted`. A closed log of which the last entry is here
-   is neither silent nor behind (`mirror.shards` has what can be wrong with it).
+   `LAG_S`: `log_lagging`. It answers and does not let us in: `not_admitted`. A closed log is neither silent
+   nor behind once its last entry is here (`mirror.shards` has what can be wrong with it).
 3. A gateway that serves what the registry does not list: `log_unlisted`. The same name under another key is unlisted,
    too.
 4. A registry that cannot be used any more, or will soon be: `registry_unusable`, `registry_old`. The mirror goes on
@@ -15,6 +15,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from audit.succession import Beginning, Ending
 
 LAG_S: Final = 60.0
 SILENT_S: Final = 60.0
@@ -48,6 +50,8 @@ class Facts:
     trouble: str = ""
     detail: str = ""
     confirmed: int = 0
+    ending: Ending | None = None
+    beginning: Beginning | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@
    an auditor does not stop looking because a signature is late.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from audit.mirror.judge import Log
@@ -16,7 +17,7 @@ from contracts.edge.files import write_atomic
 from contracts.encoding import canonical, parse_object
 from contracts.errors import Corrupt, Fault, UserError
 from contracts.plain import from_plain, to_plain
-from contracts.registry import Snapshot, manifest
+from contracts.registry import AuditSlot, Snapshot, manifest
 from contracts.registry.manifest import MAX_PART, Seen
 from contracts.registry.snapshot import FRESH
 from contracts.text import Text
@@ -57,6 +58,10 @@ class Listed:
             raise UserError(_NONE, f"{self._directory} {self.refused}", _COPY)
         slots = self._snapshot.contents.audit_slots
         return tuple(Log(one.slot, one.origin, one.vkey) for one in slots)
+
+    def slots(self) -> Mapping[str, AuditSlot]:
+        """The same as the registry has them, by slot; none before the first."""
+        return {} if self._snapshot is None else self._snapshot.audit_slots
 
     @property
     def version(self) -> int | None:

@@ -15,18 +15,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import orjson
 
+from audit import retired
 from audit.cosignatures import Cosigner
 from audit.disk import Disk, lock
 from audit.fetch import Client, Endpoint
 from audit.lines import alarm, info
 from audit.mirror import status
 from audit.mirror.config import MirrorConfig
-from audit.mirror.follower import Follower
+from audit.mirror.follower import Follower, slot_name
 from audit.mirror.judge import NEVER, Alarm, Log, alarms
 from audit.mirror.listed import Listed
+from audit.mirror.shards import shard_alarms
 from audit.threads import guarded
 from audit.witness.keygen import cosigner_of
 from contracts.edge import keys
@@ -63,7 +66,7 @@ class Mirror:
         """Look at every log once, one after the other; what is wrong then."""
         try:
             self._look_around()
-            for log in self.listed.need():
+            for log in self._wanted():
                 follower = self._follower(log, NEVER)
                 with self._client(log) as client:
                     follower.look(client, advance)
@@ -76,7 +79,7 @@ class Mirror:
         try:
             while not self.stop.is_set():
                 self._look_around()
-                for log in self.listed.need():
+                for log in self._wanted():
                     self._follow(log)
                 self._tell()
                 self.stop.wait(self.config.every_s)
@@ -102,6 +105,16 @@ class Mirror:
             except Unavailable:
                 client.close()
 
+    def _wanted(self) -> tuple[Log, ...]:
+        """The logs that are listed, but those that were removed here after their time (`retired`)."""
+        return tuple(
+            log for log in self.listed.need() if not retired.path_of(self._retired, slot_name(log.slot)).exists()
+        )
+
+    @property
+    def _retired(self) -> Path:
+        return self.config.directory / "retired"
+
     def _follow(self, log: Log) -> None:
         if log not in self.followers:
             self._follower(log, self.clock())
@@ -116,14 +129,14 @@ class Mirror:
 
     def _keep_looking(self, log: Log) -> None:
         follower, pause = self.followers[log], self.config.every_s
-        while not self.stop.is_set() and log in self.listed.need():
+        while not self.stop.is_set() and log in self._wanted():
             with self._client(log) as client:
                 well = follower.look(client, lambda _: self._stopped())
                 while well and client is not None and self._awaited(log, client):
                     well = follower.wait(client, lambda _: self._stopped())
             self.stop.wait(pause if self.cosigner is None else min(pause, RETRY_S))
         if not self.stop.is_set():
-            del self.followers[log]  # not listed any more; listed again, it begins with what is on disk
+            del self.followers[log]  # not wanted any more; listed again, it begins with what is on disk
 
     def _awaited(self, log: Log, client: Client) -> bool:
         """Rule 5, for as long as nothing has changed."""
@@ -162,7 +175,11 @@ class Mirror:
         """Status, metrics, and a line for each alarm that is new or over."""
         now, logs = self.clock(), self.listed.need()
         facts = [one.facts for one in map(self.followers.get, logs) if one is not None]
-        found = alarms(facts, self.served, logs, self.listed.state(int(now * 1000)), now)
+        heads = {one.slot: one.head() for one in retired.read_all(self._retired)}
+        found = (
+            *alarms(facts, self.served, logs, self.listed.state(int(now * 1000)), now),
+            *shard_alarms(facts, self.listed.slots(), heads, self.served, now),
+        )
         status.write(self.config.directory, status.form(facts, found, self.listed.version, now), self.config.metrics)
         here = {(one.code, one.about): one for one in found}
         for name in here.keys() - self._known:
