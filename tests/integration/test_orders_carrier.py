@@ -163,19 +163,20 @@ def test_a_day_key_goes_with_its_last_row(tmp_path: Path) -> None:
 
 # --- deaths ----------------------------------------------------------------------------------------------------------
 
+MODES = {"write": ("short",), "rename": ("before", "after"), "remove": ("before", "after")}
 POSITIONS = "3,255-256"
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A log of 258 entries, the last in frames, and a pending order."""
-    directory = tmp_path_factory.mktemp("orders") / "log"
-    with opened(directory) as log:
-        asyncio.run(_append(log, 256))
-    with opened(directory) as log:
-        asyncio.run(_append(log, 2))
-    put(directory, order(ERASE, POSITIONS))
-    return directory
+    """A log of 258 entries as a death leaves it, all of them in frames, too; and a pending order."""
+    directory = tmp_path_factory.mktemp("orders")
+    with opened(directory / "living") as log:
+        asyncio.run(_append(log, 258))
+        until(lambda: log.published.size == 258)
+        shutil.copytree(directory / "living", directory / "log")
+    put(directory / "log", order(ERASE, POSITIONS))
+    return directory / "log"
 
 
 async def _append(log: AuditLog, count: int) -> None:
@@ -226,9 +227,7 @@ def test_every_call_fails_once(filled: Path, calls: list[str], tmp_path: Path) -
     """Not done, or half of a write, or a rename or removal done and then no more."""
     gone = sealed_rows(filled, parse(POSITIONS))
     for number, call in enumerate(calls):
-        for mode in {"write": ("short",), "rename": ("before", "after"), "remove": ("before", "after")}.get(
-            call, ("before",)
-        ):
+        for mode in MODES.get(call, ("before",)):
             directory = tmp_path / f"{mode}{number}"
             shutil.copytree(filled, directory)
             _run(directory, FailingDisk(number, mode, crash=True))
