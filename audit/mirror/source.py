@@ -77,6 +77,10 @@ class LogSource:
         """A wrapped day key, as it is stored."""
         return self._need(key_path(key_id), _MAX_KEY)
 
+    def order(self, digest: str) -> bytes | None:
+        """An order about openings, by its digest (hex); None when it has none."""
+        return self._get(f"orders/{digest}", MAX_NOTE)
+
     def nodes(self, size: int) -> merkle.Nodes:
         """The perfect subtrees of the tree of `size` leaves, from its hash tiles."""
         kept: dict[str, list[bytes]] = {}

@@ -52,6 +52,7 @@ _CALLS: Final[Sequence[tuple[str, Callable[[Rooms], Handler]]]] = (
     ("/tile/{path:.+}", lambda rooms: rooms.tiles.tile),
     ("/openings/keys/{key}", lambda rooms: rooms.openings.key),
     ("/openings/{path:.+}", lambda rooms: rooms.openings.rows),
+    ("/orders/{order}", lambda rooms: rooms.openings.order),
 )
 
 

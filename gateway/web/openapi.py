@@ -92,6 +92,11 @@ OPERATIONS: Sequence[Operation] = (
         Text("封装的日密钥(仅限该日志的审计员证书)", "A wrapped day key, for the certificate of the log's auditor"),
         _ANY_TEXT, authenticated=False, errors=(403, 404), media="application/octet-stream",
     ),
+    Operation(
+        "get", "/audit/logs/{slot}/orders/{order}", "order",
+        Text("关于密封内容的指令(仅限该日志的审计员证书)", "An order about openings, for the log's auditor"),
+        _ANY_TEXT, authenticated=False, errors=(403, 404), media="text/plain",
+    ),
 )  # fmt: skip
 
 _TOKEN: Mapping[str, Any] = {

@@ -2,7 +2,9 @@
 
 1. Sealed opening rows and wrapped day keys are for the auditor of the slot only. They are encrypted to that auditor;
    the door is for those who would collect them for later.
-2. Rows of the open bundle are cut from the newest file, so that a reader of a former head finds them, too.
+2. Orders that were carried out on them likewise: each explains a notice in the log, and the mirror checks both of its
+   signatures before it does the same.
+3. Rows of the open bundle are cut from the newest file, so that a reader of a former head finds them, too.
 """
 
 import asyncio
@@ -13,6 +15,8 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from audit.openings import key_path
+from audit.orders import files as orders
+from audit.orders.order import is_digest
 from audit.reader import LogReader
 from audit.tiles import WIDTH, parse_path, prefixed
 from contracts.errors import Corrupt, Fault
@@ -37,6 +41,7 @@ class Openings:
         return (
             web.get(PREFIX + "/openings/keys/{key}", self.key),
             web.get(PREFIX + "/openings/{path:.+}", self.rows),
+            web.get(PREFIX + "/orders/{order}", self.order),
         )
 
     async def rows(self, request: web.Request) -> web.Response:
@@ -62,6 +67,19 @@ class Openings:
         except FileNotFoundError:
             raise Fault("route_unknown") from None
         return web.Response(body=data, headers=_PRIVATE)
+
+    async def order(self, request: web.Request) -> web.Response:
+        """An order about openings, as both signed it, by its digest."""
+        self._right_slot(request)
+        digest = request.match_info["order"]
+        if not is_digest(digest):
+            raise Fault("route_unknown")
+        if not self.is_auditor(request):
+            return problem_response(Problem("auditors_only"))
+        note = await asyncio.to_thread(orders.read, self.reader.directory, digest)
+        if note is None:
+            raise Fault("route_unknown")
+        return web.Response(body=note, headers={**_PRIVATE, "Content-Type": "text/plain; charset=utf-8"})
 
     def _right_slot(self, request: web.Request) -> None:
         if request.match_info["slot"] != self.slot:
