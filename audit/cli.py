@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audit import retention_cli
 from audit.api import command as api_command
 from audit.package import commands as package_commands
 from audit.review import finding_commands
@@ -40,6 +41,9 @@ _NO_LOG = Text("该目录不是审计日志", "Not the directory of an audit log
 _NO_LOG_REMEDY = Text("请给出含有 checkpoint 文件的目录。", "Give the directory that holds the file `checkpoint`.")
 _NO_VKEY = Text("缺少日志验证公钥", "The verifier key of the log is missing")
 _NO_VKEY_REMEDY = Text("请用 --vkey 给出(见注册库)。", "Give it with --vkey; the registry lists it.")
+_ONE_KEY = Text("一个日志只有一个验证公钥", "A log has one verifier key")
+_OF_LOG = Text("该选项只用于日志目录", "This is for a log's directory only")
+_OF_LOG_REMEDY = Text("证据文件包总是核验其全部内容。", "Of an evidence package everything is checked anyway.")
 _BAD_HEAD = Text("该文件不是此日志的有效检查点", "Not a valid checkpoint of this log")
 _BAD_HEAD_REMEDY = Text("请给出该日志的检查点文件。", "Give a checkpoint file of this log.")
 _NEED_KEY = Text("查看密封内容需要审计员私钥", "Openings need the auditor's private key")
@@ -60,8 +64,16 @@ _FAILED = Text("验证失败:{file},条目 {first}–{last}:{what}", "FAILED: {f
 
 @app.command("verify")
 def verify_command(
-    directory: Directory,
-    vkey: Vkey = "",
+    directory: Annotated[
+        Path,
+        typer.Argument(metavar="DIR|FILE", help="A log's directory, or an evidence package. 日志目录或证据文件包。"),
+    ],
+    vkeys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vkey", metavar="KEY", help="The log's verifier key; of a package all keys that you have. 验证公钥。"
+        ),
+    ] = None,
     head: Annotated[
         Path | None, typer.Option(help="A checkpoint known from elsewhere: witness, head_dir. 另存的检查点。")
     ] = None,
@@ -70,9 +82,19 @@ def verify_command(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Derive every tile and the root again from the entries, and compare. 由条目重新推导并核对整个日志。"""
+    """A log: derive all tiles and the root again from its entries, and compare. An evidence package: check all that is in
+    it, without a network. 由条目重新推导并核对整个日志,或核验证据文件包(无需网络)。"""
+    if directory.is_file():
+        from audit.package.verify_command import verify_package
+
+        if head is not None or openings:
+            raise UserError(_OF_LOG, "--head, --openings", _OF_LOG_REMEDY)
+        raise typer.Exit(verify_package(directory, vkeys or [], as_json))
     from audit.verify import verify
 
+    if len(vkeys or []) > 1:
+        raise UserError(_ONE_KEY, "--vkey")
+    vkey = "".join(vkeys or [])
     key = _log_key(directory, vkey)
     known = None if head is None else _known(head, key)
     with progress(_BAR, _size(directory, key)) as advance:
@@ -142,6 +164,7 @@ def witness_command(
 
 commands.add(app)
 api_command.add(app)
+retention_cli.add(app)
 app.command("reconcile")(reconcile_command.reconcile_command)
 app.add_typer(sample_command.app)
 app.command("analyse")(analyse_command.analyse_command)

@@ -322,6 +322,8 @@ ERRORS: Mapping[str, ErrorRow] = {
     "proof_invalid": _bad_proof("日志证明不成立", "The log proof does not hold"),
     "receipt_malformed": _bad_proof("存证凭证格式错误", "Not a receipt"),
     "receipt_mismatch": _bad_proof("访问记录与所知事实不符", "The access record differs from what is known"),
+    "manifest_malformed": _bad_proof("证据文件包清单格式错误", "Not a manifest of an evidence package"),
+    "package_line_malformed": _bad_proof("证据文件包内容格式错误", "Not a line of an evidence package"),
     "opening_unreadable": _bad_proof("密封内容无法打开", "The opening cannot be opened with this key"),
     # --- orders about openings ----------------------------------------------------------------------------
     "order_malformed": _bad_proof("指令格式错误", "Not an order about openings"),

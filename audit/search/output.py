@@ -20,7 +20,7 @@ BOM = "\ufeff"
 COLUMNS = ("log", "position", "time", *FACETS, "evidence_types")
 
 _SHOWN = ("organisation", "unit", "app", "service_item", "action", "decision", "reason")
-_COMPUTED = ("=", "+", "-", "@", "\t", "\r")
+_COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the wide ones, too
 
 
 def time_text(milliseconds: int) -> str:
@@ -55,8 +55,20 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(columns)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    writer.writerows([cell(value) for value in row] for row in rows)
     return BOM + file.getvalue()
+
+
+def cell(value: Json) -> Json:
+    """A value as it stands in CSV (rule 1)."""
+    if value is None:
+        return ""
+    return f"'{value}" if is_computed(value) else value
+
+
+def is_computed(value: Json) -> bool:
+    """Whether a spreadsheet would take this text for a formula."""
+    return isinstance(value, str) and value.startswith(_COMPUTED)
 
 
 def buckets(stats: Stats, by: str) -> Mapping[str, int]:
@@ -92,9 +104,3 @@ def stats_lines(stats: Stats, by: str, most: int = 10) -> list[str]:
     widest = max(histogram.values(), default=1)
     bars = (f"  {count:>9}  {start}  {'█' * (-(-40 * count // widest))}" for start, count in histogram.items())
     return [*lines, by, *bars]
-
-
-def _cell(value: Json) -> Json:
-    if value is None:
-        return ""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_COMPUTED) else value

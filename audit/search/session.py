@@ -42,14 +42,15 @@ class Session:
     asked: Asked
     filters: Filters
 
-    def record(self, command: str, count: int) -> None:
-        """Rule 3; raises what `own_log.keep` raises, and then nothing may be shown."""
+    def record(self, command: str, count: int) -> tuple[str, int] | None:
+        """Rule 3: origin and position of the record. Raises what `own_log.keep` raises; then nothing may be shown."""
         found = meta(self.index.db)
-        if OWN_LOG in found:
-            logs = [(log.origin, log.size) for log in self.index.logs.values()]
-            facts: dict[str, Json] = recorded(self.asked, self.filters)
-            question = own_log.Question(command, self.auditors, facts, count, logs)
-            own_log.keep(Path(str(found[OWN_LOG_CONFIG])), str(found[OWN_LOG]), question)
+        if OWN_LOG not in found:
+            return None
+        logs = [(log.origin, log.size) for log in self.index.logs.values()]
+        facts: dict[str, Json] = recorded(self.asked, self.filters)
+        question, origin = own_log.Question(command, self.auditors, facts, count, logs), str(found[OWN_LOG])
+        return origin, own_log.keep(Path(str(found[OWN_LOG_CONFIG])), origin, question)
 
     def need(self, *kinds: str) -> TokenKeys:
         """The keys, of all these kinds; raises `UserError` (rule 1)."""
