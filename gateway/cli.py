@@ -7,6 +7,7 @@ import typer
 
 from contracts.edge.output import command_line, emit_json, run, say
 from contracts.text import Text
+from gateway.audit_cli import app as audit
 
 app = command_line(
     "oncegate", "A data-sharing exchange gateway: signed evidence in, audited lookups out. 政务数据共享交换网关。"
@@ -17,6 +18,7 @@ store = command_line("store", "The stores of a node: build one beside another, s
 app.add_typer(control)
 app.add_typer(store)
 app.add_typer(topics)
+app.add_typer(audit)
 contracts = command_line("contracts", "Write and check evidence types and service items. 编写与核对证照类型和事项。")
 app.add_typer(contracts)
 

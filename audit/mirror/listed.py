@@ -19,7 +19,7 @@ from contracts.errors import Corrupt, Fault, UserError
 from contracts.plain import from_plain, to_plain
 from contracts.registry import AuditSlot, Snapshot, manifest
 from contracts.registry.manifest import MAX_PART, Seen
-from contracts.registry.snapshot import FRESH
+from contracts.registry.snapshot import CLOSED, FRESH
 from contracts.text import Text
 
 _NONE = Text("没有可用的注册库", "There is no registry that can be used")
@@ -62,6 +62,10 @@ class Listed:
     def slots(self) -> Mapping[str, AuditSlot]:
         """The same as the registry has them, by slot; none before the first."""
         return {} if self._snapshot is None else self._snapshot.audit_slots
+
+    def is_valid(self, now: int) -> bool:
+        """Whether it may decide about removing anything; `now` in Unix ms."""
+        return not self.refused and self._snapshot is not None and self._snapshot.freshness(now) != CLOSED
 
     @property
     def version(self) -> int | None:
