@@ -145,14 +145,21 @@ def reconciliation(given: Given, work: Work, desk: Desk) -> Prepared:
         holders = any(row.holder_id for row in rows)
         keys = need(work, desk.tokens, ("case", "holder") if holders else ("case",))
         cases = {} if keys is None else cases_of(rows, keys, _CASES)
-    prepared = Prepared(found.facts, partial(_reconcile, filters=found.filters, cases=cases), found.holder, found.shown)
+    prepared = Prepared(
+        found.facts,
+        partial(_reconcile, filters=found.filters, cases=cases, auditor=desk.auditor),
+        found.holder,
+        found.shown,
+    )
     named = _with_file(prepared, file)
     return named if holders else replace(named, subject=prepared.subject)
 
 
-def _reconcile(work: Work, _: Cursor | None, filters: Filters, cases: Mapping[bytes, Case]) -> Answered:
+def _reconcile(
+    work: Work, _: Cursor | None, filters: Filters, cases: Mapping[bytes, Case], auditor: X25519PrivateKey | None
+) -> Answered:
     found = reconcile(cases, work.rows(work.index.entries(filters)))
-    return Answered(reconciled_json(found, hits_of(work.index, found)), len(found.findings))
+    return Answered(reconciled_json(found, hits_of(work.index, found), auditor), len(found.findings))
 
 
 def _with_file(prepared: Prepared, file: bytes | None) -> Prepared:

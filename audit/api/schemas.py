@@ -173,17 +173,22 @@ OPENING_ANSWER = closed(
 )
 _FINDING = closed(
     {
+        "id": _described(_TEXT, "Stays the same as long as what it is about does"),
         "rule": _one_of(tuple(RULES)),
+        "period": _described(_NULLABLE, "The day, or the Monday of the week, in Beijing"),
         "subject": _TEXT,
         "what": _LABEL,
         "count": _COUNT,
+        "last": _TIME,
         "entries": {"type": "array", "items": _PLACE},
     }
 )
 ANALYSIS_ANSWER = closed(
     {**_ENVELOPE, "findings": {"type": "array", "items": _FINDING}, "not_applied": {"type": "array", "items": _TEXT}}
 )
-_UNFIT = closed({"kind": _TEXT, "what": _LABEL, "case": _NULLABLE, "access": {"type": ["object", "null"]}})
+_UNFIT = closed(
+    {"id": _NULLABLE, "kind": _TEXT, "what": _LABEL, "case": _NULLABLE, "access": {"type": ["object", "null"]}}
+)
 RECONCILIATION_ANSWER = closed(
     {
         **_ENVELOPE,
