@@ -2,7 +2,8 @@
 
 1. Every entry is proved against the signed head before it is shown.
 2. An opening must be the one that its leaf committed to; otherwise it is `Corrupt`.
-3. An entry that is no access record (a log holds bytes) is shown by length and hash.
+3. A restricted opening (`orders.state`) is not shown, whoever asks.
+4. An entry that is no access record (a log holds bytes) is shown by length and hash.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from audit.merkle import leaf_hash, verify_inclusion
 from audit.notes import NoteKey
 from audit.openings import DayKey, key_id_of, key_path, parse_key, unseal, unwrap
+from audit.orders.state import restricted
+from audit.ranges import NONE
 from audit.reader import LogReader
 from audit.record import commit_digest, digest_text, split_opening
 from audit.tiles import WIDTH
@@ -24,24 +27,26 @@ from contracts.text import Text
 
 _COLUMNS = ("organisation", "app", "service_item", "action", "decision", "reason")
 _ERASED = Text("密封内容已销毁", "opening erased")
+_RESTRICTED = Text("密封内容已限制处理", "opening restricted")
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry. `record` None: not an access record. `opening` None: not asked for, or erased."""
+    """One entry. `record` None: not an access record. `opening` None: not asked for, erased, or restricted."""
 
     index: int
     leaf_hash: bytes
     record: Mapping[str, Json] | None
     opening: Mapping[str, Json] | None
     erased: bool
+    restricted: bool = False
 
     def as_json(self) -> Json:
         """All of it."""
         found: dict[str, Json] = {"index": self.index, "leaf_hash": digest_text(self.leaf_hash), "record": self.record}
-        if self.opening is not None or self.erased:
+        if self.opening is not None or self.erased or self.restricted:
             found["opening"] = self.opening
-        return found
+        return {**found, "restricted": True} if self.restricted else found
 
     def text(self) -> Text:
         """One line for a terminal."""
@@ -51,19 +56,21 @@ class Line:
             facts = (str(self.record.get(name) or "-") for name in _COLUMNS)
             line = "  ".join((str(self.index), _time(self.record.get("time")), *facts))
         opening = "" if self.opening is None else "  " + canonical(self.opening).decode()
-        if self.erased:
-            return Text(f"{line}  [{_ERASED.zh}]", f"{line}  [{_ERASED.en}]")
+        if self.erased or self.restricted:
+            why = _ERASED if self.erased else _RESTRICTED
+            return Text(f"{line}  [{why.zh}]", f"{line}  [{why.en}]")
         return Text(line + opening, line + opening)
 
 
 class Viewer:
-    """A published log, and the auditor's key when openings are wanted."""
+    """A published log, and the auditor's key when openings are wanted: then the whole log is read once, for notices."""
 
     def __init__(self, directory: Path, key: NoteKey, auditor: X25519PrivateKey | None) -> None:
         self._reader = LogReader(directory, key)
         self._head = self._reader.checkpoint()
         self._auditor = auditor
         self._keys: dict[bytes, DayKey] = {}
+        self._restricted = NONE if auditor is None else restricted(self._reader, self._head.size)
 
     def newest(self, count: int) -> list[Line]:
         """The newest entries, oldest of them first."""
@@ -81,6 +88,8 @@ class Viewer:
             return Line(index, leaf, record, None, erased=False)
         if record is not None and "commit" not in record:  # a notice, or a search of an auditor's: nobody is in it
             return Line(index, leaf, record, None, erased=False)
+        if index in self._restricted:
+            return Line(index, leaf, record, None, erased=False, restricted=True)
         opening = self._opening(index, record or {})
         return Line(index, leaf, record, opening, erased=opening is None)
 

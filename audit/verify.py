@@ -6,7 +6,7 @@
 3. Partial tiles that older checkpoints left behind must be beginnings of what is there now.
 4. A head known from elsewhere (a witness, `head_dir`, an older receipt) must be a head of this log: a truncated or
    exchanged log has valid signatures too.
-5. On request each entry must have its opening row; an erased one is empty, not missing.
+5. On request each entry must have its opening row, and each erased one an order (`orders.checking`).
 
 The first difference ends the work. It names the file and the entries that it concerns.
 """
@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.checkpoints import Checkpoint, open_note
-from audit.derive import Edge, Files, advance, bundle_path, grow, opening_path, partials
+from audit.derive import Edge, Files, advance, bundle_path, grow, partials
 from audit.disk import TEMPORARY
 from audit.merkle import HASH_SIZE, Tree, tree_at
 from audit.notes import NoteKey
+from audit.orders.checking import MISSING, Rows, Wrong, check_rows
 from audit.reader import LogReader
 from audit.tiles import WIDTH, Tile, parse_path
 from contracts.errors import Corrupt, Fault
 from contracts.text import Text
 
-MISSING = Text("文件缺失", "the file is missing")
 ALTERED = Text("内容与由日志条目重新计算的结果不符", "differs from what its entries give")
 DISAGREE = Text("条目与哈希不符(条目或哈希文件被改动)", "entry and stored hash disagree (one of them was altered)")
 MALFORMED = Text("格式损坏", "its form is damaged")
@@ -50,13 +50,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome. Without `difference` the log is whole. `entries` is how many were read and hashed."""
+    """The outcome. Without `difference` the log is whole. `entries` is how many were read and hashed. `rows`: of the
+    openings, if asked for."""
 
     origin: str
     size: int
     root: bytes
     entries: int
     difference: Difference | None = None
+    rows: Rows | None = None
 
 
 class _Differs(Exception):
@@ -73,8 +75,10 @@ def verify(
     known: Checkpoint | None = None,
     openings: bool = False,
     advanced: Callable[[int], None] = lambda _: None,
+    orders_key: NoteKey | None = None,
 ) -> Report:
-    """Check the log in `directory` under `key`. `advanced(n)` is told when n more entries are done.
+    """Check the log in `directory` under `key`. `advanced(n)` is told when n more entries are done. `orders_key`: under
+    which the auditor signs orders about openings; without it only the log's signature under them is checked.
 
     The log may grow meanwhile: what is checked is the head that was published at the start.
     """
@@ -93,10 +97,10 @@ def verify(
         _check_tree(reader, head, count)
         _check_leftovers(reader, head)
         _check_known(reader, head, known)
-        _check_openings(reader, head.size if openings else 0)
+        rows = _check_openings(reader, head.size, orders_key) if openings else None
     except _Differs as found:
         return Report(head.origin, head.size, head.root, done[0], found.difference)
-    return Report(head.origin, head.size, head.root, done[0])
+    return Report(head.origin, head.size, head.root, done[0], rows=rows)
 
 
 # --- rule 2: the tree ------------------------------------------------------------------------------------------
@@ -205,10 +209,8 @@ def _check_known(reader: LogReader, head: Checkpoint, known: Checkpoint | None) 
         raise _Differs("checkpoint", 0, max(known.size - 1, 0), FORKED)
 
 
-def _check_openings(reader: LogReader, size: int) -> None:
-    for number in range(-(-size // WIDTH)):
-        first, last = number * WIDTH, min(number * WIDTH + WIDTH, size) - 1
-        try:
-            reader.rows(number, size)
-        except Corrupt:
-            raise _Differs(opening_path(number, last - first + 1), first, last, MISSING) from None
+def _check_openings(reader: LogReader, size: int, orders_key: NoteKey | None) -> Rows:
+    found = check_rows(reader, size, orders_key)
+    if isinstance(found, Wrong):
+        raise _Differs(found.file, found.first, found.last, found.what)
+    return found
