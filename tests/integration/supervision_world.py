@@ -72,10 +72,16 @@ class Receiver:
 def receiving(receiver: Receiver) -> Iterator[Receiver]:
     """The receiver listens for the length of a `with`; the same port each time."""
     loop, started, stop = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+    connections: set[asyncio.Transport] = set()
+
+    async def take(request: web.Request) -> web.Response:
+        if isinstance(request.transport, asyncio.Transport):
+            connections.add(request.transport)
+        return await receiver.take(request)
 
     async def serve() -> None:
         app = web.Application()
-        app.router.add_post("/oncegate", receiver.take)
+        app.router.add_post("/oncegate", take)
         runner = web.AppRunner(app)
         await runner.setup()
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -86,6 +92,11 @@ def receiving(receiver: Receiver) -> Iterator[Receiver]:
         started.set()
         await stop.wait()
         await runner.cleanup()
+        while asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.sleep(0)
+        for connection in connections:
+            connection.abort()  # a client that keeps its connection does not say goodbye to ours
+        await asyncio.sleep(0)
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
