@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from audit import holds
 from audit.checkpoints import Checkpoint, open_note
 from audit.derive import opening_path
 from audit.notes import NoteKey, parse_vkey
@@ -64,6 +65,8 @@ def copy(directory: Path, into: Path) -> Checkpoint:
         raise Corrupt(f"{directory}: files of the published log of {head.size} entries are missing")
     (into / "checkpoint").write_bytes(note)
     shutil.copy2(directory / "vkey", into / "vkey")
+    if (directory / holds.FILE).is_file():
+        shutil.copy2(directory / holds.FILE, into / holds.FILE)
     _settle_frames(into, key, head)
     recover(LogReader(into, key), head)
     return head

@@ -1,9 +1,9 @@
 """Backup and restore of a node: what the message log cannot give back.
 
 1. In a backup are the configuration, every file that it names (private keys, certificates, pins, passwords),
-   `registry-seen.json`, and each audit log as a whole copy made while it is written. What else belongs to an
-   installation (the directory of the registry, say) is named by whoever makes it. Stores are not: they are built from
-   the log.
+   `registry-seen.json`, what stays of removed audit logs, and each audit log, closed ones too, as a whole copy made
+   while it is written. What else belongs to an installation (the directory of the registry, say) is named by whoever
+   makes it. Stores are not: they are built from the log.
 2. A restore unpacks and checks everything beside its place first. Audit logs are verified entry by entry, and against
    the highest head known elsewhere (`head_dir`) and that of the log in its place: an older log is refused.
    What is checked is what was unpacked, and it comes to where the configuration will look, or nothing does.
@@ -59,6 +59,7 @@ def make(config_path: Path, target: Path, to: WrapKey | None, also: Iterable[Pat
     own = [config_path, *(path for path in config.file.named() if path.is_file()), *config.zone_keys]
     seen = config.data_dir / SEEN
     own += [seen] if seen.exists() else []
+    own += sorted(config.retired_dir.glob("*.json"))
     files = [*own, *also]
     base = backups.base_of([*files, config.data_dir])
     facts = {"node": config.node_id, "config": _name(config_path, base), "base": str(base)}
