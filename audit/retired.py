@@ -26,7 +26,7 @@ class Retired:
     vkey: str
     checkpoint: str
     entries: int
-    first: int
+    first: int | None
     last: int
     successor: str
     removed: int

@@ -114,8 +114,8 @@ def files_below(directories: Iterable[Path]) -> int:
 
 
 def _what_stays(directory: Path, shard: Shard, removal: Removal) -> Retired:
-    if shard.listed is None or shard.first is None or shard.last is None:
-        raise AssertionError("a log that is due is listed and has times")
+    if shard.listed is None or shard.last is None:
+        raise AssertionError("a log that is due is listed and has a last time")
     key = parse_vkey(shard.listed.vkey)
     note = LogReader(directory, key).note_for_others().decode()
     times = (shard.first, shard.last)

@@ -79,9 +79,15 @@ def gateway(directory: Path) -> Iterator[Gateway]:
                 client.close()
 
 
-def registered(directory: Path, logs: Sequence[Log] = (LOG,), version: int = 1, valid_s: float = 86_400.0) -> Path:
-    """A signed registry as `oncegate control build` lays it out, issued at NOW."""
-    slots = tuple(AuditSlot(log.slot, log.origin, log.vkey, "auditor") for log in logs)
+def registered(
+    directory: Path,
+    logs: Sequence[Log] = (LOG,),
+    version: int = 1,
+    valid_s: float = 86_400.0,
+    slots: Sequence[AuditSlot] = (),
+) -> Path:
+    """A signed registry as `oncegate control build` lays it out, issued at NOW. `slots`: in place of `logs`."""
+    slots = tuple(slots) or tuple(AuditSlot(log.slot, log.origin, log.vkey, "auditor") for log in logs)
     times = (int(NOW * 1000), int((NOW + valid_s / 2) * 1000), int((NOW + valid_s) * 1000))
     signed = manifest.build(Contents(audit_slots=slots), ROOT, version, None, times)
     (directory / "parts").mkdir(parents=True, exist_ok=True)
