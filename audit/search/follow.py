@@ -10,7 +10,6 @@
    opening is counted. Opening rows that are missing are refused: a search would not find what they hold.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,10 @@ from audit.checkpoints import Checkpoint, open_note
 from audit.merkle import TILE_HEIGHT, Tree, leaf_hash, root_of
 from audit.notes import NoteKey
 from audit.reader import LogReader
+from audit.search.batches import Batch, Batches
 from audit.search.database import transaction
 from audit.search.opener import Opener
-from audit.search.rows import DAY_MS, FACETS, Access, Shape, access_of, entry_id
+from audit.search.rows import access_of, entry_id
 from audit.search.tokens import TokenKeys, Tokens
 from audit.tiles import WIDTH
 from contracts.errors import Corrupt, Fault
@@ -41,15 +41,8 @@ _MISSING = Text("条目缺失或格式损坏", "entries are missing or damaged")
 _ALTERED = Text("条目被改动", "an entry was altered")
 _EXCHANGED = Text("密封内容与记录不符", "an opening is not the one that its record committed to")
 
-_INSERT_SHAPE = "".join(("INSERT INTO shapes VALUES (NULL", ",?" * (len(FACETS) + 1), ")"))
-_INDEXED = """
-UPDATE logs SET size = ?, root = ?, other = other + ?, erased = erased + ? WHERE id = ?
-"""
 _PLACED = "UPDATE logs SET directory = ? WHERE id = ?"
 _FOLLOWED = "SELECT other, erased FROM logs WHERE id = ?"
-_COUNT = "INSERT INTO counts VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
-
-_Row = tuple[int, int, int, bytes | None, bytes | None, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +84,6 @@ class _Known:
     root: bytes
 
 
-class _Batch:
-    """What one transaction brings."""
-
-    def __init__(self) -> None:
-        self.rows: list[_Row] = []
-        self.counts: Counter[tuple[int, int]] = Counter()  # (shape, day)
-        self.other = self.erased = 0
-
-
 class Follower:
     """An index open for writing. `auditor` and `keys` together, or neither."""
 
@@ -109,7 +93,7 @@ class Follower:
         self._db = db
         self._auditor = auditor
         self._keys = keys
-        self._shapes = {Shape(tuple(row[1:-1]), row[-1]): row[0] for row in db.execute("SELECT * FROM shapes")}
+        self._batches = Batches(db)
 
     def follow(self, source: Source, advance: Callable[[int], None] = lambda _: None) -> Followed:
         """Index what is new in a log. Raises `Differs`, `UserError`, OSError, and `Fault` for an unreadable opening."""
@@ -127,7 +111,7 @@ class Follower:
         while at < head.size:
             end = min(head.size, (at // WIDTH + BUNDLES) * WIDTH)
             batch = self._batch(hashes, opener, known.number, at, end)
-            self._write(known.number, batch, end, hashes.root_at(end))
+            self._batches.write(known.number, batch, end, hashes.root_at(end))
             advance(end - at)
             at = end
         return self._followed(head, known)
@@ -150,8 +134,8 @@ class Follower:
         found = self._db.execute("SELECT id, vkey, size, root FROM logs WHERE origin = ?", (origin,)).fetchone()
         return None if found is None else (found[0], found[1], found[2], found[3])
 
-    def _batch(self, hashes: "_Hashes", opener: Opener | None, log: int, at: int, end: int) -> _Batch:
-        batch = _Batch()
+    def _batch(self, hashes: "_Hashes", opener: Opener | None, log: int, at: int, end: int) -> Batch:
+        batch = Batch()
         for number in range(at // WIDTH, -(-end // WIDTH)):
             first = number * WIDTH
             leaves = hashes.entries(number)
@@ -164,38 +148,13 @@ class Follower:
                 tokens: Tokens | None = Tokens()
                 if opener is not None and rows is not None:
                     tokens = _tokens(opener, position, rows[position - first], access.commit)
-                self._add(batch, entry_id(log, position), access, tokens)
+                self._batches.add(batch, entry_id(log, position), access, tokens)
         return batch
-
-    def _add(self, batch: _Batch, entry: int, access: Access, tokens: Tokens | None) -> None:
-        shape = self._shapes.get(access.shape)
-        if shape is None:
-            shape = self._new_shape(access.shape)
-        batch.counts[shape, access.time // DAY_MS] += 1
-        if tokens is None:
-            batch.erased += 1
-            tokens = _NO_TOKENS
-        batch.rows.append((entry, access.time, shape, tokens.clerk, tokens.case, tokens.holder))
-
-    def _new_shape(self, shape: Shape) -> int:
-        self._db.execute(_INSERT_SHAPE, (*shape.values, shape.types))
-        number = self._db.last_insert_rowid()
-        self._shapes[shape] = number
-        return number
-
-    def _write(self, log: int, batch: _Batch, size: int, root: bytes) -> None:
-        with transaction(self._db):
-            self._db.executemany("INSERT INTO entries VALUES (?,?,?,?,?,?)", batch.rows)
-            self._db.executemany(_COUNT, [(log, shape, day, n) for (shape, day), n in batch.counts.items()])
-            self._db.execute(_INDEXED, (size, root, batch.other, batch.erased, log))
 
     def _followed(self, head: Checkpoint, known: _Known) -> Followed:
         row = self._db.execute(_FOLLOWED, (known.number,)).fetchone()
         other, erased = row or (0, 0)
         return Followed(head.origin, head.size, head.root, head.size - known.size, int(other), int(erased))
-
-
-_NO_TOKENS = Tokens()
 
 
 def _head(reader: LogReader) -> Checkpoint:

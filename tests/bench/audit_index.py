@@ -6,6 +6,10 @@
 2. Pages of 50 for questions of all kinds: everything, one organisation, a rare combination, a clerk, a case, a holder,
    a time, a page far back, nothing found. Each is asked several times, with the index opened anew; the slowest median
    counts. Questions of people include making the token, not reading the key.
+3. Of ten million, all but the last `TAIL` come into the index without a log and its cryptography: rows and tokens of
+   the same kind, by the writer of the index. Making and opening ten million sealed records takes most of an hour and
+   would measure rule 1 again. The last ones are a real log that is followed into the index of that size, so the rate
+   is that of following at ten million; the pages are of the whole.
 """
 
 import asyncio
@@ -14,25 +18,33 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import NamedTuple
 
+import apsw
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from audit.log import AuditLog, LogSettings
 from audit.record import AccessFacts, record
 from audit.search.asked import filters_of, parse
+from audit.search.batches import Batch, Batches
 from audit.search.database import keep_checks, meta, open_index, transaction, writing
 from audit.search.filters import Cursor
-from audit.search.follow import Follower, Source
+from audit.search.follow import BUNDLES, Follower, Source
 from audit.search.query import Index
-from audit.search.tokens import TokenKeys, token_keys
+from audit.search.rows import FACETS, Access, Shape, entry_id
+from audit.search.tokens import TokenKeys, Tokens, case_token, clerk_token, holder_token, token_keys
+from audit.tiles import WIDTH
 from contracts.algorithms import SigningKey
+from contracts.encoding import canonical
 from tests.bench.audit import FACTS
 from tests.bench.result import Result
 
-SHORT, MILLION = 50_000, 1_000_000
+SHORT, MILLION, TEN_MILLION = 50_000, 1_000_000, 10_000_000
+TAIL = 100_000
 RATE_LIMIT = 20_000.0  # records per second
 PAGE_LIMIT = 100.0  # milliseconds
 PAGE = 50
@@ -40,6 +52,8 @@ PAGE = 50
 _START = 1_763_741_600_000
 _YEAR_MS = 365 * 86_400_000
 _CHUNK = 20_000
+_FILLED = "INSERT INTO logs (origin, vkey, directory, size, root, other, erased) VALUES ('filled', '', '', 0, '', 0, 0)"
+_FRAME = BUNDLES * WIDTH  # a transaction of the writer's
 _TIMES = 5
 
 _QUESTIONS: Mapping[str, tuple[str, ...]] = {
@@ -63,20 +77,49 @@ def index_and_pages(entries: int = SHORT) -> Iterator[Result]:
     with tempfile.TemporaryDirectory(prefix="oncegate-bench-") as directory:
         path = Path(directory)
         auditor, second = X25519PrivateKey.generate(), X25519PrivateKey.generate()
-        source = _log(path / "log", auditor, entries)
-        started = time.perf_counter()
+        numbers = range(entries - TAIL if entries == TEN_MILLION else 0, entries)
+        source = _log(path / "log", auditor, entries, numbers)
         with writing(path / "index") as db:
             keys = token_keys(_salt(meta(db)), auditor, second)
             with transaction(db):
                 keep_checks(db, keys)
+            filled = _fill(db, keys, range(numbers.start), entries)
+            started = time.perf_counter()
             done = Follower(db, auditor, keys).follow(source)
-        elapsed = time.perf_counter() - started
+            elapsed = time.perf_counter() - started
         size = (path / "index").stat().st_size / entries
-        facts = {"entries": float(entries), "bytes_per_entry": size}
+        facts = {"entries": float(entries), "bytes_per_entry": size} | filled
         yield Result("audit_index" + name, done.new / elapsed, RATE_LIMIT, 1.0, "records/s", facts=facts)
         pages = {question: _page_ms(path / "index", words, keys) for question, words in _QUESTIONS.items()}
         pages["far_back"] = _page_ms(path / "index", ("decision=granted",), keys, Cursor(_START + _YEAR_MS // 10, 1))
         yield Result("audit_page" + name, max(pages.values()), PAGE_LIMIT, 1.0, "ms", at_most=True, facts=pages)
+
+
+def _fill(db: apsw.Connection, keys: TokenKeys, numbers: range, entries: int) -> dict[str, float]:
+    """Rule 3: rows without a log; what is to be said of them."""
+    if not numbers:
+        return {}
+    started = time.perf_counter()
+    batches, chance = Batches(db), Random(20261122)
+    clerks, accesses = cache(partial(clerk_token, keys)), cache(_access)
+    db.execute(_FILLED)
+    log = db.last_insert_rowid()
+    for first in range(0, len(numbers), _FRAME):
+        batch = Batch()
+        for position in numbers[first : first + _FRAME]:
+            one = _drawn(chance, entries)
+            access = replace(accesses(*one[:4]), time=_time(position, entries))
+            case, holder = case_token(keys, one.case), holder_token(keys, "cn.uscc", one.holder)
+            batches.add(batch, entry_id(log, position), access, Tokens(clerks(one.clerk), case, holder))
+        batches.write(log, batch, min(first + _FRAME, len(numbers)), b"")
+    elapsed = time.perf_counter() - started
+    return {"filled_without_cryptography": float(len(numbers)), "filled_per_second": len(numbers) / elapsed}
+
+
+def _access(organisation: int, unit: int, item: int, refused: bool) -> Access:
+    facts = _facts(0, 1, _Drawn(organisation, unit, item, refused, "", "", ""))
+    values = tuple(getattr(facts, name) for name in FACETS)
+    return Access(0, Shape(values, canonical(sorted(facts.evidence_types)).decode()), "")
 
 
 def _salt(found: Mapping[str, str | bytes]) -> bytes:
@@ -96,15 +139,16 @@ def _page_ms(path: Path, words: tuple[str, ...], keys: TokenKeys, after: Cursor 
     return median(taken) * 1000
 
 
-def _log(directory: Path, auditor: X25519PrivateKey, entries: int) -> Source:
+def _log(directory: Path, auditor: X25519PrivateKey, entries: int, numbers: range) -> Source:
     def on_fatal(error: BaseException) -> None:
         raise error
 
     settings = LogSettings(directory, "bench.example/index", SigningKey.generate("EdDSA"), auditor.public_key())
     log, chance = AuditLog.open(settings, on_fatal), Random(20261122)
-    for first in range(0, entries, _CHUNK):
-        numbers = range(first, min(entries, first + _CHUNK))
-        asyncio.run(_append(log, [_facts(n, entries, chance) for n in numbers]))
+    for first in range(0, len(numbers), _CHUNK):
+        asyncio.run(
+            _append(log, [_facts(n, entries, _drawn(chance, entries)) for n in numbers[first : first + _CHUNK]])
+        )
     log.close()
     return Source(directory, log.verifier)
 
@@ -113,19 +157,41 @@ async def _append(log: AuditLog, facts: list[AccessFacts]) -> None:
     await asyncio.gather(*(log.append(*record(one, [b"x" * 900], one.transaction.encode())) for one in facts))
 
 
-def _facts(number: int, entries: int, chance: Random) -> AccessFacts:
+class _Drawn(NamedTuple):
+    """What a record is about, by lot."""
+
+    organisation: int
+    unit: int
+    item: int
+    refused: bool
+    holder: str
+    clerk: str
+    case: str
+
+
+def _drawn(chance: Random, entries: int) -> _Drawn:
     refused, unit = chance.random() < 0.04, chance.randrange(4)
+    organisation, item = chance.randrange(40), chance.randrange(60)
+    holder, clerk = f"HOLDER{chance.randrange(entries // 4)}", f"clerk-{chance.randrange(3000)}"
+    return _Drawn(organisation, unit, item, refused, holder, clerk, f"case-{chance.randrange(entries // 3)}")
+
+
+def _time(number: int, entries: int) -> int:
+    return _START + _YEAR_MS * number // entries
+
+
+def _facts(number: int, entries: int, drawn: _Drawn) -> AccessFacts:
     return replace(
         FACTS,
         transaction=f"019aa2c0-7c2a-7abc-9def-{number:012d}",
-        time=_START + _YEAR_MS * number // entries,
-        organisation=f"org-{chance.randrange(40)}",
-        unit=f"unit-{unit}",
-        service_item=f"item-{chance.randrange(60)}",
-        evidence_types=("cn.business-licence", "cn.home") if unit == 1 else ("cn.business-licence",),
-        decision="refused" if refused else "granted",
-        reason="item_not_granted" if refused else None,
-        holder={"scheme": "cn.uscc", "id": f"HOLDER{chance.randrange(entries // 4)}"},
-        clerk=f"clerk-{chance.randrange(3000)}",
-        case=f"case-{chance.randrange(entries // 3)}",
+        time=_time(number, entries),
+        organisation=f"org-{drawn.organisation}",
+        unit=f"unit-{drawn.unit}",
+        service_item=f"item-{drawn.item}",
+        evidence_types=("cn.business-licence", "cn.home") if drawn.unit == 1 else ("cn.business-licence",),
+        decision="refused" if drawn.refused else "granted",
+        reason="item_not_granted" if drawn.refused else None,
+        holder={"scheme": "cn.uscc", "id": drawn.holder},
+        clerk=drawn.clerk,
+        case=drawn.case,
     )
