@@ -27,6 +27,8 @@ from audit.merkle import EMPTY_ROOT, Tree
 from audit.mirror.source import LogSource, Strange
 from audit.notes import NoteKey
 from audit.openings import key_id_of, key_path, parse_key
+from audit.orders.erase import erase
+from audit.ranges import Ranges
 from audit.reader import LogReader
 from audit.recovery import at_head
 from audit.succession import Beginning, beginning_of, closes, ending_of
@@ -147,6 +149,10 @@ class Copy:
             return Refusal(FORKED, f"two trees of {head.size} entries", note, self.highest().note)
         self._publish(note, head)
         return None
+
+    def erase(self, positions: Ranges) -> None:
+        """Empty the opening rows at `positions`, all of them here; durable on return. Raises `Corrupt`, OSError."""
+        self._edge = erase(self._disk, LogReader(self.directory, self._key), self._edge, positions)
 
     def _read(self, source: LogSource, size: int) -> tuple[Tree, list[Batch]]:
         """The next chunk, and the tree after it: from where we are to a bundle's end, or to the head."""

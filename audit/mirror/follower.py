@@ -5,7 +5,8 @@
 2. What a log's own key signed and the copy refuses is kept as evidence: the signed head and the one held then, at
    most `MAX_EVIDENCE` of them.
 3. At the end of each look the gateway is told which head is held here (`confirm`), after evidence was kept.
-4. A copy is written under its lock, which retention takes to remove it: then there is nothing to look at any more.
+4. Then the orders about openings that its entries name are carried out here, too (`orders`).
+5. A copy is written under its lock, which retention takes to remove it: then there is nothing to look at any more.
 """
 
 import os
@@ -21,6 +22,7 @@ from audit.fetch import Client
 from audit.mirror.confirm import Confirming
 from audit.mirror.copy import Copy, Refusal
 from audit.mirror.judge import Facts, Log
+from audit.mirror.orders import MirroredOrders
 from audit.mirror.source import LogSource, NotAdmitted, Strange
 from audit.notes import NoteKey, parse_vkey
 from contracts.errors import Fault, Unavailable
@@ -46,25 +48,34 @@ class Follower:
     clock: Callable[[], float]
     facts: Facts
     confirming: Confirming
+    orders: MirroredOrders
+    orders_key: Callable[[], NoteKey | None] = lambda: None
 
     @classmethod
     def of(
-        cls, directory: Path, log: Log, clock: Callable[[], float], since: float, cosigner: Cosigner | None = None
+        cls,
+        directory: Path,
+        log: Log,
+        clock: Callable[[], float],
+        since: float,
+        cosigner: Cosigner | None = None,
+        orders_key: Callable[[], NoteKey | None] = lambda: None,
     ) -> "Follower":
-        """`since`: from when on silence counts. `cosigner`: the mirror's own key.
+        """`since`: from when on silence counts. `cosigner`: the mirror's own key. `orders_key`: whose orders count.
 
         Raises `Corrupt`, OSError, and `Fault` for a vkey that is none.
         """
         key = parse_vkey(log.vkey)
         copy = Copy(directory / "logs" / slot_name(log.slot), key)
         facts = Facts(log, None, copy.size, copy.size, since, since, ending=copy.ending, beginning=copy.beginning)
-        return cls(directory, key, copy, clock, facts, Confirming(cosigner, clock))
+        orders = MirroredOrders(copy, key)
+        return cls(directory, key, copy, clock, facts, Confirming(cosigner, clock), orders, orders_key)
 
     def look(self, client: Client | None, advanced: Callable[[int], None] = lambda _: None) -> bool:
         """Once: fetch the head from the gateway that serves this log, and follow it (rule 1); whether all went well."""
         self.facts = replace(self.facts, url=None if client is None else client.url)
         if client is None:
-            return False
+            return self._locked(lambda: self._carry_out(None))
         source = LogSource(client, self.facts.log.slot)
         try:
             note = source.note()
@@ -82,7 +93,10 @@ class Follower:
         return note is not None and self._take(note, source, advanced)
 
     def _take(self, note: bytes, source: LogSource, advanced: Callable[[int], None]) -> bool:
-        """Under the copy's lock (rule 4)."""
+        return self._locked(lambda: self._take_locked(note, source, advanced))
+
+    def _locked(self, work: Callable[[], bool]) -> bool:
+        """Under the copy's lock (rule 5); False without it."""
         try:
             descriptor = lock(self.copy.directory / "lock")
         except FileNotFoundError:
@@ -90,7 +104,7 @@ class Follower:
         if descriptor is None:
             return False
         try:
-            return self._take_locked(note, source, advanced)
+            return work()
         finally:
             os.close(descriptor)
 
@@ -102,7 +116,18 @@ class Follower:
         self.facts = replace(self.facts, ending=self.copy.ending, beginning=self.copy.beginning)
         if self.confirming.tell(self.copy, source):
             self.facts = replace(self.facts, confirmed=self.copy.size)
+        if not code:
+            self._carry_out(source)
         return not code
+
+    def _carry_out(self, source: LogSource | None) -> bool:
+        """Rule 4; nothing to copy is told by it."""
+        try:
+            code, detail = self.orders.look(source, self.orders_key())
+        except (NotAdmitted, Unavailable):
+            code, detail = self.orders.trouble
+        self.facts = replace(self.facts, trouble=code, detail=detail)
+        return False
 
     def _see(self, note: bytes) -> None:
         """A head that verifies is an answer."""

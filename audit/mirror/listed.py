@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from audit.mirror.judge import Log
+from audit.notes import NoteKey
+from audit.orders.authority import Authority, authority_of
 from contracts.algorithms import VerifyKey
 from contracts.edge import system_errors
 from contracts.edge.files import write_atomic
@@ -62,6 +64,15 @@ class Listed:
     def slots(self) -> Mapping[str, AuditSlot]:
         """The same as the registry has them, by slot; none before the first."""
         return {} if self._snapshot is None else self._snapshot.audit_slots
+
+    def authority(self, slot: str) -> Authority | None:
+        """Whose orders about openings count for the log of `slot`."""
+        return None if self._snapshot is None else authority_of(self._snapshot, slot)
+
+    def orders_key(self, slot: str) -> NoteKey | None:
+        """The auditor's key among them."""
+        found = self.authority(slot)
+        return None if found is None else found.auditor
 
     def is_valid(self, now: int) -> bool:
         """Whether it may decide about removing anything; `now` in Unix ms."""

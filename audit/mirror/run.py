@@ -124,7 +124,8 @@ class Mirror:
 
     def _follower(self, log: Log, since: float) -> Follower:
         if log not in self.followers:
-            self.followers[log] = Follower.of(self.config.directory, log, self.clock, since, self.cosigner)
+            key = partial(self.listed.orders_key, log.slot)
+            self.followers[log] = Follower.of(self.config.directory, log, self.clock, since, self.cosigner, key)
         return self.followers[log]
 
     def _keep_looking(self, log: Log) -> None:

@@ -11,7 +11,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from threading import Event
@@ -19,9 +18,9 @@ from threading import Event
 from audit.disk import Disk
 from audit.lines import alarm, info
 from audit.log import AuditLog
-from audit.notes import NoteKey
 from audit.notices import NO_OPENING
 from audit.orders import files
+from audit.orders.authority import Authority
 from audit.orders.decide import decide
 from audit.orders.erase import frames_hold, slices
 from audit.orders.order import ERASE, Order, check
@@ -32,14 +31,6 @@ from audit.threads import guarded
 from contracts.errors import Corrupt, Fault
 
 LOOK_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """Whose orders count for a log, and how long its entries are kept."""
-
-    auditor: NoteKey
-    retention_days: int
 
 
 class Carrier:

@@ -10,7 +10,8 @@ from audit.disk import Disk
 from audit.log import AuditLog
 from audit.notes import NoteSigner
 from audit.orders import files
-from audit.orders.carrier import Authority, Carrier
+from audit.orders.authority import Authority
+from audit.orders.carrier import Carrier
 from audit.orders.order import ERASE, LIFT, RESTRICT, Order, countersign, sign
 from audit.ranges import Ranges, parse
 from audit.reader import LogReader
@@ -22,7 +23,7 @@ DAY_MS = 86_400_000
 NOW = 1_800_000_000.0
 OLD = int(NOW * 1000) - 400 * DAY_MS
 AUDITOR_ORDERS = NoteSigner.of("audit-office.example/orders", Ed25519PrivateKey.from_private_bytes(b"\7" * 32))
-AUTHORITY = Authority(AUDITOR_ORDERS.public, 200)
+AUTHORITY = Authority(AUDITOR_ORDERS.public, SIGNER.public, 200)
 BASIS = "个人信息保护法第四十七条"
 REASONS = {ERASE: "retention_expired", RESTRICT: "accuracy_disputed", LIFT: "ground_ended"}
 
