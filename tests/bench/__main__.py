@@ -11,7 +11,19 @@ from functools import partial
 
 from contracts.edge.output import emit_json
 from gateway.roles import configure_logging
-from tests.bench import audit, audit_index, contracts, demo, ingest, lookups, rebuild, streams, two_servers
+from tests.bench import (
+    audit,
+    audit_index,
+    contracts,
+    demo,
+    ingest,
+    lookups,
+    mirrored,
+    rebuild,
+    receipts,
+    streams,
+    two_servers,
+)
 from tests.bench.result import YARDSTICK_RATE, Result, verifications_per_second
 
 Benchmark = Callable[[], Result | Iterable[Result]]
@@ -27,6 +39,8 @@ SHORT: Mapping[str, Benchmark] = {
     "durable_appends": audit.durable_appends,
     "reverification": audit.reverification,
     "audit_index": audit_index.index_and_pages,
+    "receipts": receipts.receipts,
+    "mirrored_answers": mirrored.mirrored_answers,
     "lookup_latency_tenfold": lookups.latency_tenfold,
     "documents_structure": contracts.structure,
     "documents_formats": contracts.formats,
@@ -38,13 +52,14 @@ LONG: Mapping[str, Benchmark] = {
     "rebuild_million": partial(rebuild.rebuilt, rebuild.MILLION),
     "streams_embedded": streams.embedded,
     "audit_index_million": partial(audit_index.index_and_pages, audit_index.MILLION),
+    "audit_index_ten_million": partial(audit_index.index_and_pages, audit_index.TEN_MILLION),
     "reverification_million": partial(audit.reverification, 1_000_000),
 }
 # Rates promised for the core of the yardstick: their limit is scaled to this one (design §9).
 ABSOLUTE = frozenset(
     (
-        "durable_appends", "reverification", "reverification_million", "audit_index", "audit_index_million",
-        "documents_structure", "documents_formats", "catalogue_of_1000",
+        "durable_appends", "reverification", "reverification_million", "audit_index", "audit_index_million", "receipts",
+        "documents_structure", "documents_formats", "catalogue_of_1000", "audit_index_ten_million",
     )
 )  # fmt: skip
 

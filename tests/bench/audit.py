@@ -97,7 +97,7 @@ def reverification(entries: int = 100_000, directory: Path | None = None) -> Res
     """Entries per second that are derived again and compared (rule 2). As measured, not scaled."""
     with _log_directory(directory) as path:
         log = _open(path, Disk())
-        uvloop.run(_append_exactly(log, entries))
+        uvloop.run(append_exactly(log, entries, record(FACTS, [b"x" * 900], os.urandom(16))))
         log.close()
         started = time.perf_counter()
         report = verify(path, log.verifier)
@@ -144,8 +144,9 @@ async def _append_for(log: AuditLog, seconds: float) -> tuple[int, float, float]
     return len(taken), elapsed, sorted(taken)[len(taken) * 99 // 100]
 
 
-async def _append_exactly(log: AuditLog, entries: int) -> None:
-    entry, opening = record(FACTS, [b"x" * 900], os.urandom(16))
+async def append_exactly(log: AuditLog, entries: int, one: tuple[bytes, bytes]) -> None:
+    """At least so many times the entry and opening `one`."""
+    entry, opening = one
     for _ in range(-(-entries // IN_FLIGHT)):
         await asyncio.gather(*(log.append(entry, opening) for _ in range(IN_FLIGHT)))
 

@@ -16,7 +16,7 @@ import uvloop
 from aiohttp import web
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from audit.log import AuditLog, LogSettings
+from audit.log import AuditLog, Limits, LogSettings
 from contracts.edge.files import write_atomic
 from contracts.encoding import canonical
 from contracts.identifiers import resident_check_digit
@@ -34,6 +34,7 @@ from tests.integration.token_server import make_identity
 
 ITEM = "cn.transfer-vehicle"
 PER_DAY = 1_000_000_000
+DEFAULT = Limits()
 _BATCH = 2000
 
 
@@ -71,7 +72,7 @@ def _writes(store: world.Store, records: int) -> Iterator[Write]:
         yield Write(f"card-{seq}", row, claims.type.vct, "valid", "", lookups, evidence.message)
 
 
-def build(directory: Path, records: int, shared: Path | None = None) -> world.City:
+def build(directory: Path, records: int, shared: Path | None = None, limits: Limits = DEFAULT) -> world.City:
     """The gateway's parts over a filled store, a shared one or its own."""
     server, window = make_identity(directory, "server"), make_identity(directory, "window")
     key = AppKey(world.MOBILE_KEY.suite.alg, world.MOBILE_KEY.public.jwk)
@@ -84,7 +85,8 @@ def build(directory: Path, records: int, shared: Path | None = None) -> world.Ci
     store = world.Store(shared or directory / "store.db", registry)
     if shared is None:
         fill(store, records)
-    settings = LogSettings(directory / "audit", world.ORIGIN, world.LOG_KEY, world.AUDITOR_KEY.public_key())
+    auditor = world.AUDITOR_KEY.public_key()
+    settings = LogSettings(directory / "audit", world.ORIGIN, world.LOG_KEY, auditor, limits=limits)
     log = AuditLog.open(settings, _die)
     return world.City(directory, server, window, registry, store, log, f"https://127.0.0.1:{world.free_port()}")
 
@@ -114,7 +116,8 @@ class _Bodies(dict[int, bytes]):
         return self[size]
 
 
-async def _run(city: world.City) -> None:
+async def run(city: world.City) -> None:
+    """Serve both until killed."""
     echo_port = await _echo(city)
     port = int(city.base_url.rpartition(":")[2])
     key = world.MOBILE_KEY.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -144,7 +147,7 @@ def main() -> None:
     with suppress(AttributeError):
         os.sched_setaffinity(0, {core})
     shared = Path(sys.argv[4]) if len(sys.argv) > 4 else None
-    uvloop.run(_run(build(directory, records, shared)))
+    uvloop.run(run(build(directory, records, shared)))
 
 
 if __name__ == "__main__":

@@ -256,9 +256,17 @@ def pinned(core: int) -> Iterator[None]:
 
 
 @contextmanager
-def started(directory: Path, records: int, store: Path | None = None, wait_s: float = 120.0) -> Iterator[Gateway]:
-    """A server process on the other core, until the `with` ends. `store`: of another one, to be shared."""
-    command = [sys.executable, "-m", "tests.bench.lookup_server", str(directory), str(records), "0"]
+def started(
+    directory: Path,
+    records: int,
+    store: Path | None = None,
+    wait_s: float = 120.0,
+    module: str = "tests.bench.lookup_server",
+    more: Sequence[str] = (),
+) -> Iterator[Gateway]:
+    """A server process on the other core, until the `with` ends. `store`: of another one, to be shared. `module`:
+    another server that writes the same `ready.json`, with `more` arguments."""
+    command = [sys.executable, "-m", module, str(directory), str(records), "0", *more]
     command += [] if store is None else [str(store)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
