@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -76,7 +76,7 @@ def private_keys(paths: list[Path] | None) -> list[X25519PrivateKey]:
 
 def text_in(name: str) -> str:
     """The text in a file, `-` for standard input; raises `UserError`, OSError."""
-    with sys.stdin.buffer if name == STDIN else Path(name).open("rb") as file:
+    with nullcontext(sys.stdin.buffer) if name == STDIN else Path(name).open("rb") as file:
         data = file.read(MAX_TEXT_BYTES + 1)
     if len(data) > MAX_TEXT_BYTES:
         raise UserError(_TOO_LARGE, name)
