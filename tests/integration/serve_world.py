@@ -13,6 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from audit.closed_logs import ClosedLogs
 from audit.disk import Disk
 from audit.log import AuditLog, Limits, LogSettings
 from audit.mirror.heads import MirrorHeads
@@ -165,6 +166,9 @@ class City:
     now: Callable[[], int] = lambda: int(time.time() * 1000)
     served: threading.Thread = field(default_factory=threading.Thread)
     cosigning: Cosigning | None = None  # not started here
+    slot: str = SLOT
+    folder: str = "audit"  # of the log
+    closed: ClosedLogs = field(default_factory=ClosedLogs)
     mirror: MirrorHeads | None = None
     mirror_wait_s: float | None = None  # None: answers do not wait for a mirror
     supervision: Supervision | None = None  # neither
@@ -185,7 +189,7 @@ class City:
 
     @property
     def log_dir(self) -> Path:
-        return self.directory / "audit"
+        return self.directory / self.folder
 
 
 def open_log(directory: Path, deaths: list[BaseException], disk: Disk | None = None) -> AuditLog:
@@ -238,7 +242,7 @@ def parts_of(city: City, port: int, check_answers: bool = True) -> ServeParts:
         registry=lambda: city.registry,
         open_store=lambda: Reader(city.store.path, KEK),
         log=city.log,
-        slot=SLOT,
+        slot=city.slot,
         log_dir=city.log_dir,
         authenticator=authenticator,
         issuer=Issuer(settings, NODE_KEY, memory, authenticator, lambda: next(ids)),
@@ -250,6 +254,7 @@ def parts_of(city: City, port: int, check_answers: bool = True) -> ServeParts:
         mirror_wait_s=city.mirror_wait_s,
         supervision=city.supervision,
         check_answers=check_answers,
+        closed=city.closed,
     )
 
 
