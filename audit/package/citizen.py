@@ -20,20 +20,20 @@ ORDINARY: Final = "ordinary"
 ENDINGS: Final = (".txt", ".xlsx")
 
 _SHOWN = ("beijing_time", "organisation", "unit", "service_item", "action", "decision", "fields")
-_NAMES: Mapping[str, str] = {"granted": "已提供", "refused": "已拒绝,未提供"}
+_NAMES: Mapping[str, str] = {"granted": "已提供", "refused": "已拒绝，未提供"}
 _HEAD = """证照数据访问情况告知书
 
-出具时间:{time}(北京时间)
-查询期间:{period}
-依据:{logs}
+出具时间：{time}（北京时间）
+查询期间：{period}
+依据：{logs}
 单位、处室和事项为审计日志中登记的名称。依法限制告知的访问不在其中。
 
 """
 _ENTRY = """{number}. {time}
-   单位:{organisation}  处室/窗口:{unit}
-   事项:{item}  操作:{action}  结果:{decision}
-   提供的内容:{fields}
-   编号:{log}#{position}
+   单位：{organisation}  处室/窗口：{unit}
+   事项：{item}  操作：{action}  结果：{decision}
+   提供的内容：{fields}
+   编号：{log}#{position}
 
 """
 
@@ -113,12 +113,12 @@ def _period(head: Told) -> str:
     if head.since is None and head.until is None:
         return "全部"
     since = "最早" if head.since is None else beijing(head.since)
-    until = "最近" if head.until is None else f"{beijing(head.until)}(不含)"
+    until = "最近" if head.until is None else f"{beijing(head.until)}（不含）"
     return f"{since} 至 {until}"
 
 
 def _logs(selection: Selection) -> str:
-    return ";".join(f"{one.log.origin}(截至第 {one.log.size} 条)" for one in selection.logs)
+    return "；".join(f"{one.log.origin}（截至第 {one.log.size} 条）" for one in selection.logs)
 
 
 _COLUMNS: Sequence[Column] = (

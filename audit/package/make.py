@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -75,30 +76,25 @@ def check(selection: Selection, order: Order) -> None:
 
 def make(target: IO[bytes], selection: Selection, order: Order, advance: Callable[[int], None]) -> None:
     """The package of `selection` into `target`, a file on disk; raises what `Selection.records` raises, `UserError`."""
-    beside = Path(str(target.name))
-    streams, example, openings = _streams(beside, selection, advance)
+    with closing(_Streams(Path(str(target.name)), selection)) as streams:
+        for proved in selection.records():
+            streams.add(proved)
+            advance(1)
+        container.write(target, _members(selection, order, streams), order.time)
+
+
+def _members(selection: Selection, order: Order, streams: "_Streams") -> Mapping[str, IO[bytes]]:
+    """Every file, in order (rule 1)."""
     small = {**_checkpoints(selection), **_keys(selection, order)}
-    files = [FileFacts(name, stream.done()) for name, stream in streams.items()]
+    files = [FileFacts(name, stream.done()) for name, stream in streams.files.items()]
     files += [FileFacts(name, digest_of(data)) for name, data in small.items()]
-    made = _manifest(selection, order, files, openings)
-    told = statement(order.name, made, _heads(selection, order), example)
-    made = replace(made, files=(FileFacts(manifest.STATEMENT, digest_of(told)), *files))
-    first = {manifest.STATEMENT: told, manifest.NAME: made.encode(), **_signatures(order, made.encode())}
+    made = _manifest(selection, order, files, streams.openings)
+    told = statement(order.name, made, _heads(selection, order), streams.example)
+    encoded = replace(made, files=(FileFacts(manifest.STATEMENT, digest_of(told)), *files)).encode()
+    first = {manifest.STATEMENT: told, manifest.NAME: encoded, **_signatures(order, encoded)}
     members: dict[str, IO[bytes]] = {name: BytesIO(data) for name, data in first.items()}
-    members |= {name: stream.file for name, stream in streams.items()}
-    members |= {name: BytesIO(data) for name, data in small.items()}
-    container.write(target, members, order.time)
-
-
-def _streams(
-    beside: Path, selection: Selection, advance: Callable[[int], None]
-) -> tuple[Mapping[str, Scratch], Example | None, Mapping[str, int] | None]:
-    """The files that grow with the records, the example for 提取说明, and how many openings went out or not."""
-    streams = _Streams(beside, selection)
-    for proved in selection.records():
-        streams.add(proved)
-        advance(1)
-    return streams.files, streams.example, streams.openings
+    members |= {name: stream.file for name, stream in streams.files.items()}
+    return members | {name: BytesIO(data) for name, data in small.items()}
 
 
 class _Streams:
@@ -124,6 +120,11 @@ class _Streams:
         self.example = self.example or Example(item.leaf_hash, asked.head.root, None)
         if self.openings is not None and item.opening is not None:
             self._add_opening(item.number, item.opening, str(item.members.get("commit")))
+
+    def close(self) -> None:
+        """The scratch files are gone then."""
+        for stream in self.files.values():
+            stream.file.close()
 
     def _add_opening(self, number: int, opening: Opening, commit: str) -> None:
         if self.openings is None:
