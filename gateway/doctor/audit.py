@@ -3,7 +3,7 @@
 1. The published head verifies under the slot's key, the tiles have its root, the newest entries are those that the
    tiles say, and the frames go on from there: what a start would do, without its lock and without writing.
 2. A log that is being written changes under our eyes: what does not add up is looked at again, a few times.
-3. The highest head on other storage is one that this log had. Without `head_dir` and witness a rollback is
+3. The highest head on other storage is one that this log had. Without `head_dir`, witness and mirror a rollback is
    undetectable: said.
    On the same device it notices an older copy of the directory, not an older copy of the disk.
 4. A running process publishes what is durable within seconds.
@@ -19,7 +19,7 @@ from urllib.parse import quote
 from audit import checkpoints
 from audit.merkle import leaf_hash
 from audit.notes import NoteKey, parse_vkey
-from audit.reader import LogReader
+from audit.reader import MIRRORED, LogReader
 from audit.recovery import Recovered, check_head, is_new, recover
 from audit.tiles import WIDTH
 from contracts.edge.doctor.disk import existing
@@ -49,12 +49,12 @@ _RESTART = Text(
 _UNPUBLISHED = Text("有 {count} 条记录尚未发布", "{count} durable records are not published")
 _START = Text("启动 serve 后会自动发布。", "The next start of serve publishes them.")
 _NO_HEAD_DIR = Text(
-    "未配置 head_dir 或见证者,审计日志回退将无法察觉",
-    "Neither head_dir nor a witness is configured: a rollback of the audit log would go unnoticed",
+    "未配置 head_dir、见证者或镜像,审计日志回退将无法察觉",
+    "Neither head_dir nor a witness nor a mirror is configured: a rollback of the audit log would go unnoticed",
 )
 _CONFIGURE = Text(
-    "请在 [serve] 中配置另一存储上的 head_dir,或见证者。",
-    "Set head_dir in [serve] to a directory on other storage, or name a witness.",
+    "请在 [serve] 中配置另一存储上的 head_dir,或见证者,或审计镜像的公钥。",
+    "Set head_dir in [serve] to a directory on other storage, or name a witness, or the auditor's mirror.",
 )
 _NOT_MOUNTED = Text("head_dir 不是目录(存储未挂载?)", "head_dir is not a directory (is the storage mounted?)")
 _MOUNT = Text("请挂载该存储,或先创建该目录。", "Mount that storage, or create the directory first.")
@@ -145,8 +145,8 @@ def check(situation: Situation) -> Iterator[Finding]:
 
 
 def _judged_head(serve: ServeConfig, known: int | None, published: int) -> Iterator[Finding]:
-    """Rule 3. Where a witness knows the head instead, `witnesses` has the line."""
-    if serve.head_dir is not None or not serve.witnesses:
+    """Rule 3. Where a witness or the mirror knows the head instead, `witnesses` or `mirror` has the line."""
+    if serve.head_dir is not None or not (serve.witnesses or serve.mirror or (serve.audit_dir / MIRRORED).exists()):
         yield judge_head(_head(serve, known), published)
 
 
