@@ -16,7 +16,13 @@ from audit.orders.order import ERASE, LIFT, RESTRICT, Order, countersign, sign
 from audit.ranges import Ranges, parse
 from audit.reader import LogReader
 from audit.record import AccessFacts, record
+from contracts.hpke import DEFAULT_KEM
+from contracts.registry import Auditor, AuditSlot, manifest
+from contracts.registry.snapshot import Contents
+from contracts.text import Text
 from tests.integration.audit_support import ORIGIN, SIGNER
+from tests.integration.mirror_world import NOW as MIRROR_NOW
+from tests.integration.mirror_world import ROOT, SLOT
 from tests.unit.audit.test_record import FACTS
 
 DAY_MS = 86_400_000
@@ -82,3 +88,16 @@ def anywhere(directory: Path, *needles: bytes) -> list[str]:
     files_there = (path for path in sorted(directory.rglob("*")) if path.is_file())
     found = ((path, path.read_bytes()) for path in files_there)
     return [path.relative_to(directory).as_posix() for path, data in found if any(needle in data for needle in needles)]
+
+
+def registered(directory: Path) -> Path:
+    """A signed registry that lists the log and its auditor's key for orders."""
+    slots = (AuditSlot(SLOT, ORIGIN, SIGNER.public.vkey, "auditor", None, AUTHORITY.retention_days),)
+    auditor = Auditor("auditor", Text("审计处", "Audit office"), DEFAULT_KEM, "", (), AUDITOR_ORDERS.public.vkey)
+    times = (int(MIRROR_NOW * 1000), int((MIRROR_NOW + 43_200) * 1000), int((MIRROR_NOW + 86_400) * 1000))
+    signed = manifest.build(Contents(auditors=(auditor,), audit_slots=slots), ROOT, 1, None, times)
+    (directory / "parts").mkdir(parents=True, exist_ok=True)
+    for digest, data in signed.parts.items():
+        (directory / "parts" / f"{digest.replace(':', '-')}.json").write_bytes(data)
+    (directory / "manifest.jws").write_bytes(signed.manifest)
+    return directory

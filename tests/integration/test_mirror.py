@@ -1,7 +1,6 @@
 """The mirror over real HTTP: whole copies, resumption after any death, and what it refuses and says."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
