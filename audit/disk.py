@@ -3,18 +3,21 @@
 1. A name exists for others only when its content is durable: written beside, synced, renamed, directory synced.
 2. Many files are made durable together: all written, then all synced, then all renamed, then each directory once.
    (The first sync commits the journal of the file system for all; the rest is nearly free.)
-3. No error is handled here, but each names its file. After a failed write or sync nobody may go on: Linux can mark
+3. The same files are written, synced and renamed in the same order, so that a run can be repeated call by call.
+4. No error is handled here, but each names its file. After a failed write or sync nobody may go on: Linux can mark
    failed pages clean, so that reading them back proves nothing.
 """
 
 import fcntl
 import os
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from contracts.edge.files import naming
 
 TEMPORARY = ".tmp"
+_PIECE = 65536
 
 
 class Disk:
@@ -45,11 +48,16 @@ class Disk:
         path.unlink(missing_ok=True)
 
     def read(self, path: Path) -> bytes | None:
-        """What is in a file; None where there is none."""
+        """What is in a small file; None where there is none. Opened anew each time: network storage then looks, too."""
         try:
-            return path.read_bytes()
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
+        try:
+            with naming(path):
+                return b"".join(iter(partial(os.read, descriptor, _PIECE), b""))
+        finally:
+            os.close(descriptor)
 
     # Made of the calls above.
 
@@ -86,7 +94,7 @@ class Disk:
     def make_directories(self, directories: Iterable[Path]) -> set[Path]:
         """Create what is missing; returns every directory that has to be synced, the parents of new ones included."""
         touched: set[Path] = set()
-        for directory in directories:
+        for directory in sorted(directories):
             touched.add(directory)
             parent = directory
             while not parent.is_dir():
@@ -97,7 +105,7 @@ class Disk:
 
     def sync_directories(self, directories: Iterable[Path]) -> None:
         """Make the names in these directories durable."""
-        for directory in directories:
+        for directory in sorted(directories):
             descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 with naming(directory):
