@@ -27,8 +27,7 @@ from gateway.ingest.state import FeedState
 from gateway.node import Node, following, opened
 from gateway.roles import configure_logging, stop_signals
 from gateway.store.database import StoreAbsent
-from gateway.store.stores import Stores
-from gateway.supervision.run import Supervision, Surroundings
+from gateway.supervision.run import FormerLog, Supervision, Surroundings
 from gateway.supervision.sinks import TopicSink
 from gateway.tokens.authenticate import Authenticator
 from gateway.tokens.edge.marks import FileMarks
@@ -108,7 +107,7 @@ def serve_parts(node: Node, serving: ServeConfig, log: AuditLog) -> ServeParts:
         cosigning=_cosigning(serving, log),
         mirror=MirrorHeads(log, serving.audit_dir, serving.mirror),
         mirror_wait_s=serving.mirror_wait_s,
-        supervision=_supervision(node, serving, log, stores),
+        supervision=_supervision(node, serving, log, closed),
         closed=closed,
         cosigning_closed=tuple(_cosigning_closed(serving, closed)),
     )
@@ -130,8 +129,9 @@ def _cosigning_closed(serving: ServeConfig, closed: ClosedLogs) -> Iterator[Cosi
             yield Cosigning(head, one.reader.directory, serving.witnesses)
 
 
-def _supervision(node: Node, serving: ServeConfig, log: AuditLog, stores: Stores) -> Supervision:
+def _supervision(node: Node, serving: ServeConfig, log: AuditLog, closed: ClosedLogs) -> Supervision:
     """The live feed. Made where nothing is configured, too: what was on before must be told that it is off."""
+    stores = node.stores()
     evidence = Evidence(stores.open_current, stores.current_path)
     key = node.signing_key()
 
@@ -142,11 +142,13 @@ def _supervision(node: Node, serving: ServeConfig, log: AuditLog, stores: Stores
     around = Surroundings(
         log=log,
         log_dir=serving.audit_dir,
-        state_dir=node.config.data_dir / "supervision" / serving.slot,
-        topic=lambda: TopicSink(node.transport, key, log.origin),
+        state_dir=node.config.data_dir / "supervision",
+        slot=serving.slot,
+        topic=lambda origin: TopicSink(node.transport, key, origin),
         states=states,
         done=evidence.close,
         clock=now_ms,
+        former=tuple(FormerLog(one.slot, one.reader, one.ending.head.size) for one in closed.there()),
     )
     return Supervision(node.config.supervision, around)
 

@@ -6,7 +6,7 @@
 3. When nothing happened for `heartbeat_s`, a heartbeat goes out. One that fails is not kept: the next one says as much.
 4. A sink that was switched off gets the entries up to and including the notice of that, then its thread ends and its
    address is forgotten. If it cannot be reached for `give_up_s` after the notice, it is given up; the notice stands in
-   the log.
+   the log. Of a log that is closed a sink gets everything, however long that takes.
 5. Threads of different sinks share nothing. Whatever fails here holds up neither answers nor another sink.
 """
 
@@ -98,7 +98,8 @@ class Source:
 
 
 class Delivery:
-    """The thread of one sink. `last`: the index of the notice that switched it off (rule 4), at `off_at` (Unix ms)."""
+    """The thread of one sink. `last`: the index of the last entry that it gets (rule 4); `off_at`: when it was switched
+    off (Unix ms), None: it was not, the log is closed."""
 
     def __init__(
         self,
@@ -108,9 +109,10 @@ class Delivery:
         places: Places,
         pace: Pace,
         last: int | None = None,
-        off_at: int = 0,
+        off_at: int | None = None,
     ) -> None:
         self.place = place
+        self._name = place.name if last is None or off_at is not None else f"{place.name}@{source.origin}"
         self._source, self._open, self._places, self._pace = source, open_sink, places, pace
         self._last, self._off_at = last, off_at
         self._sink: Sink | None = None
@@ -138,7 +140,7 @@ class Delivery:
         trouble = self._trouble
         failing = 0.0 if trouble is None else time.monotonic() - self._failing_since
         late = failing > self._pace.late_s
-        return Standing(self.place.name, self._behind(), trouble, failing, late, self._last is not None)
+        return Standing(self._name, self._behind(), trouble, failing, late, self._last is not None)
 
     def _behind(self) -> int:
         end = self._source.size() if self._last is None else self._last + 1
@@ -183,12 +185,12 @@ class Delivery:
         if self._last is None:
             return False
         done = self.place.next > self._last
-        if not done and self._source.clock() - self._off_at <= self._pace.give_up_s * 1000:
+        if not done and (self._off_at is None or self._source.clock() - self._off_at <= self._pace.give_up_s * 1000):
             return False
         self.place = replace(self.place, next=self._last + 1, webhook=None)
         self._places.save(self.place)
         tell = _log.info if done else _log.error
-        tell("supervision_off_delivered" if done else "supervision_off_undelivered", sink=self.place.name)
+        tell("supervision_end_delivered" if done else "supervision_end_undelivered", sink=self._name)
         self._trouble = None
         return True
 
@@ -199,7 +201,7 @@ class Delivery:
         if self._trouble is None:
             self._failing_since = time.monotonic()
         if self._trouble != why:
-            _log.warning("supervision_trouble", sink=self.place.name, reason=why)
+            _log.warning("supervision_trouble", sink=self._name, reason=why)
         self._trouble = why
         doubled = min(max(2 * self._pause, self._pace.first_pause_s), self._pace.max_pause_s)
         asked = error.after_s if isinstance(error, Busy) else 0.0
@@ -207,9 +209,9 @@ class Delivery:
 
     def _well(self) -> None:
         if self._trouble is not None:
-            _log.info("supervision_well", sink=self.place.name)
+            _log.info("supervision_well", sink=self._name)
         self._trouble = None
 
     def _failed(self, error: BaseException) -> None:
         self._trouble, self._failing_since = type(error).__name__, time.monotonic()
-        _log.error("supervision_failed", sink=self.place.name, error=type(error).__name__)
+        _log.error("supervision_failed", sink=self._name, error=type(error).__name__)

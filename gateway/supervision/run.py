@@ -6,11 +6,14 @@
    lateness is in the log that auditors have, has an index like every access, and is told once, restarts or not.
 3. A sink that is switched on gets what follows; one that was on before goes on where it was, so that nothing is
    missing from what it was told, however long it was off.
+4. Where the log goes on from a closed one, what was on there is compared with the configuration: a change of logs
+   switches nothing off in silence. Who was on gets the closed log to its end, and the new one from its beginning.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -35,17 +38,29 @@ _log = structlog.get_logger("oncegate.supervision")
 
 
 @dataclass(frozen=True, slots=True)
+class FormerLog:
+    """A closed log of `size` entries."""
+
+    slot: str
+    reader: LogReader
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a feed needs of its process. `topic` opens the topic's sink; `states` gives the streams at a time (Unix ms),
-    always asked in one and the same thread, and `done` is called there at its end; `clock` gives Unix ms."""
+    """What a feed needs of its process. `state_dir` holds a directory for each slot. `former`: the closed logs before
+    this one, newest first. `topic` opens the topic's sink for a log of this origin; `states` gives the streams at a time
+    (Unix ms), always asked in one and the same thread, and `done` is called there at its end; `clock` gives Unix ms."""
 
     log: AuditLog
     log_dir: Path
     state_dir: Path
-    topic: Callable[[], Sink]
+    slot: str
+    topic: Callable[[str], Sink]
     states: Callable[[int], Sequence[tuple[Stream, FeedState]]]
     done: Callable[[], None]
     clock: Callable[[], int]
+    former: Sequence[FormerLog] = ()
 
 
 class Supervision:
@@ -56,7 +71,7 @@ class Supervision:
         self._config, self._around, self._pace = config, around, pace
         self._reader = LogReader(around.log_dir, around.log.verifier)
         self._source = Source(around.log.origin, self._reader, lambda: around.log.published.size, around.clock)
-        self._places = Places(around.state_dir, around.log.origin)
+        self._places = Places(around.state_dir / around.slot, around.log.origin)
         self._seen = Seen()
         self._deliveries: tuple[Delivery, ...] = ()
         self._stop = threading.Event()
@@ -67,14 +82,19 @@ class Supervision:
     def start(self) -> None:
         """Rule 1, then the threads. Raises `Corrupt`, OSError, and `Fault` `audit_unavailable`."""
         self._seen = self._read_log()
-        off, on = changes(self._seen, self._config.sinks)
+        before = self._before()
+        off, on = changes(before or self._seen, self._config.sinks)
+        if before:
+            on = self._config.sinks
+            for name in before.on:  # from its beginning
+                self._places.save(Place(name, 0, webhook=self._former_address(name)))
         for kind, names in ((notices.SUPERVISION_OFF, off), (notices.SUPERVISION_ON, on)):
             if names:
                 self._append(Notice(kind, self._around.clock(), {"sinks": list(names)}))
                 _log.warning(kind, sinks=names)
         known = self._places.load()
         deliveries = (self._delivery(name, span, known.get(name)) for name, span in self._seen.sinks.items())
-        self._deliveries = tuple(one for one in deliveries if one is not None)
+        self._deliveries = (*(one for one in deliveries if one is not None), *self._endings())
         for delivery in self._deliveries:
             delivery.start()
         if self._config.sinks:
@@ -104,10 +124,16 @@ class Supervision:
         published, durable = log.published.size, log.size
         if seen.size > durable:
             seen = Seen()
-        while seen.size < published:
-            entries = self._reader.entries(seen.size // WIDTH, published)
-            seen = folded(seen, entries[seen.size % WIDTH :])
+        seen = _read_on(seen, self._reader, published)
         return folded(seen, map(log.entry, range(seen.size, durable)))
+
+    def _before(self) -> Seen | None:
+        """What the log before this one says, as long as this one says nothing (rule 4)."""
+        former = next(iter(self._around.former), None)
+        if former is None or self._seen.sinks:
+            return None
+        seen = self._former_places(former).seen()
+        return _read_on(seen if seen.size <= former.size else Seen(), former.reader, former.size)
 
     def _append(self, notice: Notice) -> None:
         entry = notice.encode()
@@ -125,19 +151,38 @@ class Supervision:
         elif name == TOPIC_SINK:
             place = Place(name, span.off)  # how far it was is lost: it gets the last event at least
         else:
-            _log.error("supervision_off_undelivered", sink=name)  # nobody knows the address any more
+            _log.error("supervision_end_undelivered", sink=name)  # nobody knows the address any more
             return None
         if span.off is not None and place.next > span.off:
             return None
         size = self._seen.size
         place = place if place.next <= size else replace(place, next=span.since)  # of a log that was put back
         self._places.save(place)
-        opening = self._opening(name, place.webhook)
+        opening = self._opening(place, self._source)
         return Delivery(self._source, place, opening, self._places, self._pace, span.off, span.off_at)
 
-    def _opening(self, name: str, webhook: Webhook | None) -> Callable[[], Sink]:
-        if webhook is None or name == TOPIC_SINK:
-            return self._around.topic
+    def _former_places(self, former: FormerLog) -> Places:
+        return Places(self._around.state_dir / former.slot, former.reader.key.name)
+
+    def _former_address(self, name: str) -> Webhook | None:
+        known = self._former_places(self._around.former[0]).load().get(name)
+        return None if known is None else known.webhook
+
+    def _endings(self) -> Iterator[Delivery]:
+        """What sinks have not got yet of closed logs (rule 4)."""
+        around = self._around
+        for former in around.former:
+            places = self._former_places(former)
+            source = Source(former.reader.key.name, former.reader, partial(int, former.size), around.clock)
+            for name, place in places.load().items():
+                if place.next < former.size and (place.webhook is not None or name == TOPIC_SINK):
+                    opening = self._opening(place, source)
+                    yield Delivery(source, place, opening, places, self._pace, former.size - 1)
+
+    def _opening(self, place: Place, source: Source) -> Callable[[], Sink]:
+        webhook = place.webhook
+        if webhook is None or place.name == TOPIC_SINK:
+            return lambda: self._around.topic(source.origin)
         return lambda: WebhookSink(webhook, self._around.clock)
 
     # --- streams -------------------------------------------------------------------------------------------------
@@ -161,3 +206,11 @@ class Supervision:
 
     def _watch_failed(self, error: BaseException) -> None:
         _log.error("supervision_failed", sink="watch", error=type(error).__name__)
+
+
+def _read_on(seen: Seen, reader: LogReader, size: int) -> Seen:
+    """`seen` and the published entries that follow it, up to `size`."""
+    while seen.size < size:
+        entries = reader.entries(seen.size // WIDTH, size)
+        seen = folded(seen, entries[seen.size % WIDTH :])
+    return seen

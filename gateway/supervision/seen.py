@@ -3,7 +3,8 @@
 1. The log decides what is on, not the configuration and not a file beside it: a sink is on from the notice that
    switched it on to the one that switched it off. So removing it from the configuration cannot be silent.
 2. A sink gets every entry from its `since` on; one that was switched off, up to and including the notice of that
-   (`off`), so that the last thing that it hears is that it hears no more.
+   (`off`), so that the last thing that it hears is that it hears no more. One that was on in the log before this one
+   may be switched off here.
 3. A stream is late from its notice on, in the state of the newest one, until the notice of its recovery.
 4. `Seen` can be kept as JSON and folded on from there; without it, the log is read from its start.
 """
@@ -78,7 +79,8 @@ def _take(notice: Notice, index: int, sinks: dict[str, Span], late: dict[Stream,
     if notice.kind == notices.SUPERVISION_ON:
         sinks.update({name: Span(index) for name in facts["sinks"]})
     elif notice.kind == notices.SUPERVISION_OFF:
-        sinks.update({name: Span(sinks[name].since, index, notice.time) for name in facts["sinks"] if name in sinks})
+        since = {name: sinks[name].since if name in sinks else index for name in facts["sinks"]}
+        sinks.update({name: Span(first, index, notice.time) for name, first in since.items()})
     elif notice.kind in (notices.FEED_LATE, notices.FEED_RECOVERED):
         stream = Stream(facts["organisation"], facts["adapter"], facts["evidence_type"])
         late.pop(stream, None)

@@ -24,11 +24,11 @@ from contracts.edge.transport.embedded import embedded
 from gateway.store.reader import Reader
 from gateway.supervision import SUPERVISION_TOPIC
 from gateway.supervision.delivery import Pace
-from gateway.supervision.run import Supervision, Surroundings
+from gateway.supervision.run import FormerLog, Supervision, Surroundings
 from gateway.supervision.settings import SupervisionConfig, Webhook
 from gateway.supervision.sinks import TopicSink
 from gateway.web.evidence import Evidence
-from tests.integration.serve_world import KEK, NODE_KEY, City
+from tests.integration.serve_world import KEK, NODE_KEY, SLOT, City
 from tests.integration.token_server import Identity, make_identity
 
 Event = Mapping[str, Any]
@@ -92,8 +92,6 @@ def receiving(receiver: Receiver) -> Iterator[Receiver]:
         started.set()
         await stop.wait()
         await runner.cleanup()
-        while asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.sleep(0)
         for connection in connections:
             connection.abort()  # a client that keeps its connection does not say goodbye to ours
         await asyncio.sleep(0)
@@ -130,6 +128,8 @@ class World:
     receiver: Receiver
     webhook: Webhook
     clock: Callable[[], int]
+    slot: str = SLOT
+    former: tuple[FormerLog, ...] = ()
 
     def feed(self, config: SupervisionConfig, pace: Pace = EAGER) -> Supervision:
         city = self.city
@@ -138,10 +138,12 @@ class World:
             log=city.log,
             log_dir=city.log_dir,
             state_dir=city.directory / "supervision",
-            topic=lambda: TopicSink(self.transport, NODE_KEY, city.log.origin),
+            slot=self.slot,
+            topic=lambda origin: TopicSink(self.transport, NODE_KEY, origin),
             states=lambda now: evidence.states(city.registry.streams, now),
             done=evidence.close,
             clock=self.clock,
+            former=self.former,
         )
         return Supervision(config, around, pace)
 
@@ -162,9 +164,10 @@ class World:
             records = []
             while batch := reader.read(1000, 0.0):
                 records += batch
-        assert {record.key for record in records} <= {self.city.log.origin.encode()}
         believed = {NODE_KEY.kid: NODE_KEY.public}
-        return [event for record in records for event in open_batch(record.value or b"", believed)]
+        batches = [(record.key.decode(), open_batch(record.value or b"", believed)) for record in records]
+        assert all(event["data"]["log"] == key for key, events in batches for event in events)
+        return [event for _, events in batches for event in events]
 
     def entries(self) -> list[bytes]:
         reader = LogReader(self.city.log_dir, self.city.log.verifier)

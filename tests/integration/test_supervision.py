@@ -12,12 +12,27 @@ from cryptography.exceptions import InvalidSignature
 
 from audit import notices
 from audit.checkpoints import open_note
+from audit.log import Limits, LogSettings
 from audit.notices import parse
+from audit.reader import LogReader
+from audit.shards import Former, open_after
+from contracts.algorithms import SigningKey
 from contracts.errors import UserError
 from gateway.supervision.delivery import Pace
 from gateway.supervision.places import Places
+from gateway.supervision.run import FormerLog
 from gateway.supervision.settings import TOPIC_SINK, SupervisionConfig
-from tests.integration.serve_world import NOBODY, PERSON, VEHICLE, build_city, running
+from tests.integration.serve_world import (
+    AUDITOR_KEY,
+    LOG_KEY,
+    NOBODY,
+    ORIGIN,
+    PERSON,
+    SLOT,
+    VEHICLE,
+    build_city,
+    running,
+)
 from tests.integration.supervision_world import EAGER, Event, World, build_world, receiving, shared_secret, verified
 from tests.integration.test_serve import CASE, CLERK, PATH, closing, person, question
 from tests.integration.token_server import make_identity
@@ -248,7 +263,7 @@ def test_switching_off_is_a_record_and_the_last_event_and_on_again_closes_the_ga
             until(lambda: [one.name for one in feed.standing()] == [TOPIC_SINK])
             say(world, b'{"n":1}')
             until(lambda: len(world.on_topic()) == 3)
-        place = Places(world.city.directory / "supervision", world.city.log.origin).load()[name]
+        place = Places(world.city.directory / "supervision" / SLOT, world.city.log.origin).load()[name]
         assert (place.webhook, place.next) == (None, 2), "its address is forgotten"
         assert world.receiver.indexes() == [0, 1]
         with world.feeding(webhook=False) as feed:  # another start says nothing again
@@ -300,6 +315,57 @@ def test_another_path_of_the_same_host_is_another_receiver(world: World) -> None
         (notices.SUPERVISION_OFF, [former]),
         (notices.SUPERVISION_ON, [world.webhook.name]),
     ]
+
+
+def go_on(world: World) -> None:
+    """The log is closed, another one goes on from it; the old one moves aside."""
+    city, signer = world.city, SigningKey.generate("EdDSA")
+    aside = city.directory / "audit-old"
+    city.log.close()
+    shutil.move(city.log_dir, aside)
+    reader = LogReader(aside, city.log.verifier)
+    old = LogSettings(aside, ORIGIN, LOG_KEY, AUDITOR_KEY.public_key())
+    new = replace(old, directory=city.log_dir, origin="gov.example/next", signing_key=signer, limits=Limits(1, 0.01))
+    city.log = open_after(new, Former(reader, old), city.deaths.append)
+    world.slot, world.former = "slot-2", (FormerLog(SLOT, reader, reader.checkpoint().size),)
+
+
+def ids(world: World) -> list[str]:
+    return [event["id"] for event in world.receiver.events()]
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_a_change_of_logs_loses_nothing(world: World, delivered: bool) -> None:
+    with receiving(world.receiver), world.feeding():
+        until(lambda: all_there(world))
+    with world.feeding():
+        say(world, b'{"n":1}')  # nobody receives now
+        until(lambda: len(world.on_topic()) == 2)
+    if delivered:
+        with receiving(world.receiver), world.feeding():
+            until(lambda: all_there(world))
+    go_on(world)
+    with receiving(world.receiver):
+        with world.feeding() as feed:
+            until(lambda: len(ids(world)) == 5 and len(world.on_topic()) == 5)
+            assert {one.name for one in feed.standing()} == {TOPIC_SINK, world.webhook.name}
+        with world.feeding():  # a restart says nothing again
+            say(world, b'{"n":2}')
+            until(lambda: len(ids(world)) == 6 and len(world.on_topic()) == 6)
+    expected = [*(f"{ORIGIN}#{index}" for index in range(3)), *(f"gov.example/next#{index}" for index in range(3))]
+    assert sorted(ids(world)) == sorted(expected) == sorted(event["id"] for event in world.on_topic())
+    assert kinds(world)[1:] == [(notices.SUPERVISION_ON, [TOPIC_SINK, world.webhook.name])]
+
+
+def test_a_change_of_logs_switches_nothing_off_in_silence(world: World) -> None:
+    with receiving(world.receiver):
+        with world.feeding():
+            until(lambda: all_there(world))
+        go_on(world)
+        with world.feeding(topic=False, webhook=False):
+            until(lambda: types(world.receiver.events())[-1] == OFF and len(ids(world)) == 4)
+            until(lambda: types(world.on_topic())[-1] == OFF and len(world.on_topic()) == 4)
+    assert kinds(world)[1:] == [(notices.SUPERVISION_OFF, [TOPIC_SINK, world.webhook.name])]
 
 
 def test_mistakes_are_told_before_anything_is_switched(world: World) -> None:

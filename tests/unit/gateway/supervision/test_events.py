@@ -144,10 +144,10 @@ def test_the_log_says_what_is_on_and_since_when() -> None:
         leaf(),
         notice(notices.SUPERVISION_ON, sinks=["topic", "hook"]),
         leaf(),
-        notice(notices.SUPERVISION_OFF, sinks=["hook", "never on"]),
+        notice(notices.SUPERVISION_OFF, sinks=["hook", "on in the log before"]),
     ]
     seen = folded(Seen(), entries)
-    assert seen.sinks == {"topic": Span(1), "hook": Span(1, 3, NOW)}
+    assert seen.sinks == {"topic": Span(1), "hook": Span(1, 3, NOW), "on in the log before": Span(3, 3, NOW)}
     assert (seen.on, seen.size) == (("topic",), 4)
     assert changes(seen, ("hook", "topic")) == ((), ("hook",))
     assert changes(seen, ()) == (("topic",), ())
