@@ -6,7 +6,7 @@
 4. An entry that is no access record (a log holds bytes) is shown by length and hash.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from audit.merkle import leaf_hash, verify_inclusion
 from audit.notes import NoteKey
 from audit.openings import DayKey, key_id_of, key_path, parse_key, unseal, unwrap
 from audit.orders.state import restricted
-from audit.ranges import NONE
+from audit.ranges import NONE, Ranges
 from audit.reader import LogReader
 from audit.record import commit_digest, digest_text, split_opening
 from audit.tiles import WIDTH
@@ -63,14 +63,21 @@ class Line:
 
 
 class Viewer:
-    """A published log, and the auditor's key when openings are wanted: then the whole log is read once, for notices."""
+    """A published log, and the auditor's key when openings are wanted: then the whole log is read once, for notices,
+    unless `known` says of a size what is restricted."""
 
-    def __init__(self, directory: Path, key: NoteKey, auditor: X25519PrivateKey | None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        key: NoteKey,
+        auditor: X25519PrivateKey | None,
+        known: Callable[[LogReader, int], Ranges] = restricted,
+    ) -> None:
         self._reader = LogReader(directory, key)
         self._head = self._reader.checkpoint()
         self._auditor = auditor
         self._keys: dict[bytes, DayKey] = {}
-        self._restricted = NONE if auditor is None else restricted(self._reader, self._head.size)
+        self._restricted = NONE if auditor is None else known(self._reader, self._head.size)
 
     def newest(self, count: int) -> list[Line]:
         """The newest entries, oldest of them first."""

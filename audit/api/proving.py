@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from audit.api.lanes import Work
+from audit.api.restrictions import Restrictions
 from audit.notes import parse_vkey
 from audit.receipts import Proof
 from audit.search.filters import Cursor
@@ -34,12 +35,12 @@ def proof_text(work: Work, origin: str, position: int) -> str:
         return found.encode().decode()
 
 
-def opened(work: Work, origin: str, position: int, private: X25519PrivateKey) -> Line:
-    """An indexed entry with its opening; raises `Fault` `entry_unknown`, `opening_unreadable`."""
+def opened(work: Work, origin: str, position: int, private: X25519PrivateKey, restrictions: Restrictions) -> Line:
+    """An indexed entry with its opening, unless it is restricted; raises `Fault`: unknown, or unreadable."""
     log = log_of(work, origin, position)
     with _copy():
         work.index.reader(log)  # whether the copy is where it was
-        return Viewer(Path(log.directory), parse_vkey(log.vkey), private).line(position)
+        return Viewer(Path(log.directory), parse_vkey(log.vkey), private, restrictions.of).line(position)
 
 
 def log_of(work: Work, origin: str, position: int) -> Log:

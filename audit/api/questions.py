@@ -5,7 +5,7 @@ that are questions: path, name in the log of questions, schema, upload, and whic
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from audit.api.asking import Answered, Given, Prepared, as_faults, digest_of, ne
 from audit.api.callers import OPEN, SEARCH
 from audit.api.lanes import Work
 from audit.api.proving import opened, proof_text
+from audit.api.restrictions import Restrictions
 from audit.search.analysing import finding_json, own_pairs, rows_of, silent, text_of
 from audit.search.database import known_checks
 from audit.search.drawing import Order, differences, document, order_of
@@ -37,6 +38,7 @@ class Desk:
 
     tokens: TokenKeys | None
     auditor: X25519PrivateKey | None
+    restrictions: Restrictions = field(default_factory=Restrictions)
 
 
 Prepare = Callable[[Given, Work, Desk], Prepared]
@@ -105,11 +107,11 @@ def opening(given: Given, work: Work, desk: Desk) -> Prepared:
     private = desk.auditor
 
     def ask(work: Work, _: Cursor | None) -> Answered:
-        line = opened(work, origin, position, private)
+        line = opened(work, origin, position, private, desk.restrictions)
         opening = None if line.opening is None else dict(line.opening)
         record = None if line.record is None else dict(line.record)
-        members = {"log": origin, "position": position, "record": record, "opening": opening, "erased": line.erased}
-        return Answered(members, 1)
+        members = {"log": origin, "position": position, "record": record, "opening": opening}
+        return Answered({**members, "erased": line.erased, "restricted": line.restricted}, 1)
 
     return Prepared({"log": origin, "position": position}, ask)
 
@@ -212,7 +214,7 @@ def _draw_again(work: Work, _: Cursor | None, order: Order, filters: Filters, gi
 KINDS: Sequence[Kind] = (
     Kind("/v1/searches", "search", schemas.SEARCH, search, waits=True),
     Kind("/v1/stats", "stats", schemas.STATS, stats, long=True, waits=True),
-    Kind("/v1/openings", "opening", schemas.OPENING, opening, role=OPEN),
+    Kind("/v1/openings", "opening", schemas.OPENING, opening, long=True, role=OPEN),
     Kind(
         "/v1/analyses", "analyse", schemas.ANALYSIS, analysis,
         long=True, file="roster", most=schemas.MAX_UPLOAD, waits=True,

@@ -167,8 +167,9 @@ OPENING_ANSWER = closed(
         "log": _TEXT,
         "position": _COUNT,
         "record": {"type": ["object", "null"]},
-        "opening": {"type": ["object", "null"], "description": "null: erased, or an entry without one"},
+        "opening": {"type": ["object", "null"], "description": "null: erased, restricted, or none"},
         "erased": {"type": "boolean"},
+        "restricted": {"type": "boolean"},
     }
 )
 _FINDING = closed(

@@ -43,7 +43,7 @@ from contracts.errors import Fault, UserError
 from contracts.text import Text
 
 EXIT_FAILED: Final = 70  # EX_SOFTWARE: what is durable is decided by the next start
-_SHORT, _LONG = (4, 32), (1, 4)  # threads, and questions that wait
+_SHORT, _LONG = (4, 32), (2, 6)  # threads, and questions that wait
 _SWEEP_SECONDS = 1.0
 
 _CANNOT_LISTEN = Text("无法监听:{why}", "Cannot listen: {why}")
