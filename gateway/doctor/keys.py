@@ -37,6 +37,7 @@ ZONE = Text("区域密钥", "Zone key")
 STORE = Text("存储密钥", "Store key")
 TLS = Text("TLS 私钥", "TLS key")
 LOG = Text("审计日志密钥", "Audit log key")
+FORMER_LOG = Text("前一审计日志密钥", "Key of the audit log before")
 SECRET = Text("连接消息日志的凭据", "Credential for the message log")
 _LOG_SECRETS = ("password_file", "token_file", "private_key")
 
@@ -154,10 +155,17 @@ def _private(config: NodeConfig) -> Iterator[tuple[Text, Path, Callable[[], str]
         serve = config.serve
         yield TLS, serve.private_key, lambda: _private_only(serve.private_key)
         yield LOG, serve.log_key, lambda: keys.load_signing_key(serve.log_key, "EdDSA").kid
+        before = serve.predecessor_key
+        if before is not None and before.exists():  # it may go once that log is closed
+            yield FORMER_LOG, before, partial(_former_kid, before)
     for name in _LOG_SECRETS:
         if config.log.has(name):
             path = config.log.path(name)
             yield SECRET, path, partial(_private_only, path)
+
+
+def _former_kid(path: Path) -> str:
+    return keys.load_signing_key(path, "EdDSA").kid
 
 
 def zone_kid(path: Path) -> str:

@@ -9,7 +9,7 @@ from contracts.edge.doctor.examine import Check, Missing, examine
 from contracts.edge.doctor.finding import Finding, Told, ok
 from contracts.edge.doctor.show import report
 from contracts.text import Text
-from gateway.doctor import audit, host, keys, log, mirror, registry, serving, store, supervision, witnesses
+from gateway.doctor import audit, host, keys, log, mirror, registry, serving, shards, store, supervision, witnesses
 from gateway.doctor.situation import CONFIGURATION, LOG, REGISTRY, STORE, Situation
 
 
@@ -52,6 +52,7 @@ CHECKS: Final[Sequence[Check[Situation]]] = (
     Check("store", STORE, store.check),
     Check("streams", Text("数据流", "streams"), store.check_streams),
     Check("audit_log", Text("审计日志", "audit log"), audit.check),
+    Check("audit_logs", Text("日志接续与保存", "succession and retention"), shards.check),
     Check("witnesses", Text("见证者", "witnesses"), witnesses.check),
     Check("supervision", Text("电子监察", "supervision"), supervision.check),
     Check("mirror", Text("镜像", "mirror"), mirror.check),

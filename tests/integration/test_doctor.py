@@ -266,7 +266,7 @@ def touched_tomorrow(layout: Layout, _: ExitStack) -> None:
     os.utime(data("registry-seen.json")(layout), (tomorrow, tomorrow))
 
 
-NEEDS_REGISTRY = {"registry_contents", "registered_keys", "topics", "rights", "streams", "audit_log"}
+NEEDS_REGISTRY = {"registry_contents", "registered_keys", "topics", "rights", "streams", "audit_log", "audit_logs"}
 NEEDS_LOG = {"registry", *NEEDS_REGISTRY}
 STOPPED = StreamState(head=Position(1, 1), stopped="equivocation").to_json().decode()
 
@@ -310,7 +310,7 @@ BROKEN: list[Case] = [
         "failed",
         "not an option",
         "Remove",
-        {"disk", "keys", "certificate", "registered_keys", "audit_log", "serve"},
+        {"disk", "keys", "certificate", "registered_keys", "audit_log", "audit_logs", "serve"},
     ),
     Case(
         "a key that others can read",
