@@ -93,6 +93,16 @@ OPERATIONS: Sequence[Operation] = (
         _ANY_TEXT, authenticated=False, errors=(403, 404), media="application/octet-stream",
     ),
     Operation(
+        "get", "/audit/logs/{slot}/next/{size}", "nextHead",
+        Text("等待下一个检查点(仅限该日志的审计员证书)", "Wait for the next checkpoint, for the log's auditor"),
+        _ANY_TEXT, authenticated=False, errors=(403, 404), media="text/plain",
+    ),
+    Operation(
+        "post", "/audit/logs/{slot}/mirrored", "mirrored",
+        Text("镜像持有的检查点(仅限该日志的审计员证书)", "The checkpoint that the mirror holds, for the log's auditor"),
+        _ANY_TEXT, _ANY_TEXT, authenticated=False, errors=(403, 404, 408, 409, 413, 422, 503), media="text/plain",
+    ),
+    Operation(
         "get", "/audit/logs/{slot}/orders/{order}", "order",
         Text("关于密封内容的指令(仅限该日志的审计员证书)", "An order about openings, for the log's auditor"),
         _ANY_TEXT, authenticated=False, errors=(403, 404), media="text/plain",
@@ -181,10 +191,15 @@ def _operation(operation: Operation) -> dict[str, Any]:
             {"name": name, "in": place, "required": True, "schema": {"type": "string"}} for name, place in places
         ]
     if operation.request is not None:
-        form["requestBody"] = {"required": True, "content": {"application/json": {"schema": operation.request}}}
+        form["requestBody"] = {"required": True, "content": {_request_media(operation): {"schema": operation.request}}}
     if not operation.authenticated:
         form["security"] = []
     return form
+
+
+def _request_media(operation: Operation) -> str:
+    """Apps send JSON; the auditor's program sends text, as it gets."""
+    return "application/json" if operation.authenticated else operation.media
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
