@@ -1,7 +1,9 @@
 """The auditors' own log, open for a review: what is in it, and what is added to it.
 
-1. Opening it verifies it (`own_log`), folds its events, and holds it: nobody else appends between reading and deciding.
-2. What is appended is durable before anything is told or shown, and published when the book is closed.
+1. Opening it verifies it (`own_log`), folds its events, and holds it: nobody else decides between reading and
+   appending.
+2. What is appended is durable before anything is told or shown, and published when the book is closed. A process that
+   keeps the log open (`Live`) reads it when all of it is published, which takes its publisher a second.
 3. Texts are read with the auditors' private key only, each proved and held against its entry.
 """
 
@@ -10,7 +12,8 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -24,9 +27,11 @@ from audit.review.samples import Sample
 from audit.search import own_log
 from audit.show import Viewer
 from contracts.encoding import canonical
-from contracts.errors import UserError
+from contracts.errors import Unavailable, UserError
 
 SALT_SIZE = 16
+PUBLISHED_S = 10.0
+_LOOK_S = 0.02
 
 
 @dataclass(slots=True)
@@ -79,12 +84,43 @@ class Book:
         return next((key for key in keys if key.public_key().public_bytes_raw() == ours), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The own log of a process that keeps it open; safe from any thread but that of an event loop, which it blocks."""
+
+    settings: LogSettings
+    log: AuditLog
+    turn: Lock = field(default_factory=Lock)
+
+
+Own = LogSettings | Live
+
+
 @contextmanager
-def opened(settings: LogSettings, samples: Iterable[Sample] = ()) -> Iterator[Book]:
+def opened(own: Own, samples: Iterable[Sample] = ()) -> Iterator[Book]:
     """The book (rule 1). `samples`: those at hand. Raises `UserError`, `Corrupt`, `Unavailable`, OSError."""
-    with own_log.opened(settings) as log:
+    with _log_of(own) as (settings, log):
         events = [event for number, entry in own_log.entries(log, settings) if (event := parse(number, entry))]
         yield Book(settings, fold(events, samples), log)
+
+
+@contextmanager
+def _log_of(own: Own) -> Iterator[tuple[LogSettings, AuditLog]]:
+    if isinstance(own, LogSettings):
+        with own_log.opened(own) as log:
+            yield own, log
+        return
+    with own.turn:
+        _wait_until_published(own)
+        yield own.settings, own.log
+
+
+def _wait_until_published(own: Live) -> None:
+    size, end = own.log.size, time.monotonic() + PUBLISHED_S
+    while own.log.published.size < size:
+        if not own.log.alive or time.monotonic() > end:
+            raise Unavailable(f"{own.settings.directory}: not published")
+        time.sleep(_LOOK_S)
 
 
 def now_ms() -> int:

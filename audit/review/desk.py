@@ -12,9 +12,8 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from audit.log import LogSettings
 from audit.review import answers, deadlines
-from audit.review.book import Book, now_ms, opened
+from audit.review.book import Book, Own, now_ms, opened
 from audit.review.events import (
     EXPLANATION_REQUIRED,
     VERDICTS,
@@ -127,9 +126,9 @@ class Shown:
 # --- a sample -------------------------------------------------------------------------------------------------------
 
 
-def start(settings: LogSettings, sample: Sample, drawn_again: bool) -> bool:
+def start(own: Own, sample: Sample, drawn_again: bool) -> bool:
     """Begin a review; False when it was begun before. `drawn_again`: the caller has drawn the sample again."""
-    with opened(settings, [sample]) as book:
+    with opened(own, [sample]) as book:
         if sample.digest in book.ledger.started:
             return False
         book.append(SampleDrawn(sample.digest, sample.seed, len(sample.picks), drawn_again), {})
@@ -137,12 +136,12 @@ def start(settings: LogSettings, sample: Sample, drawn_again: bool) -> bool:
 
 
 def next_record(
-    settings: LogSettings, sample: Sample, reviewer: str, records: Records | None = None, keys: Keys = ()
+    own: Own, sample: Sample, reviewer: str, records: Records | None = None, keys: Keys = ()
 ) -> Next | None:
     """The first undecided record of a reviewer, then those with an explanation to be judged; None: nothing is left."""
     if reviewer not in sample.reviewers:
         raise UserError(_NOT_A_REVIEWER, reviewer)
-    with opened(settings, [sample]) as book:
+    with opened(own, [sample]) as book:
         _require_started(book, sample)
         ours = [place for place, pick in sample.picks.items() if pick.reviewer == reviewer]
         open_ones = [place for place in ours if book.ledger.verdict(place) is None]
@@ -158,7 +157,7 @@ def next_record(
     return Next(place, sample.picks[place], len(open_ones), not open_ones, line, verdicts, explanations)
 
 
-def give_verdict(settings: LogSettings, sample: Sample, decision: Decision) -> Recorded:
+def give_verdict(own: Own, sample: Sample, decision: Decision) -> Recorded:
     """Record a verdict; raises `UserError` when it is not admitted."""
     name = _VERDICTS.get(decision.verdict)
     if name is None:
@@ -168,13 +167,13 @@ def give_verdict(settings: LogSettings, sample: Sample, decision: Decision) -> R
         raise UserError(_NO_WHOM, "", _GIVE_WHOM)
     deadline = None if whom is None else deadlines.after(deadlines.today(now_ms()), decision.days)
     event = Verdict(decision.place, sound_name(decision.reviewer), name, decision.instead_of, whom, deadline)
-    with opened(settings, [sample]) as book:
+    with opened(own, [sample]) as book:
         return book.append(event, {"note": decision.note, "reason": decision.reason})
 
 
-def make_report(settings: LogSettings, sample: Sample) -> tuple[Report, tuple[str, int, bytes]]:
+def make_report(own: Own, sample: Sample) -> tuple[Report, tuple[str, int, bytes]]:
     """Where the review stands today, and origin, size and root of the own log that says so."""
-    with opened(settings, [sample]) as book:
+    with opened(own, [sample]) as book:
         _require_started(book, sample)
         head = book.head
         found = report(book.ledger, sample, deadlines.today(now_ms()))
@@ -182,11 +181,11 @@ def make_report(settings: LogSettings, sample: Sample) -> tuple[Report, tuple[st
 
 
 def questions(
-    settings: LogSettings, sample: Sample, records: Records, advanced: Callable[[int], None] = lambda _: None
+    own: Own, sample: Sample, records: Records, advanced: Callable[[int], None] = lambda _: None
 ) -> list[Question]:
     """What units still have to explain, each with its record. `advanced(n)`: n more records are read."""
     day = deadlines.today(now_ms())
-    with opened(settings, [sample]) as book:
+    with opened(own, [sample]) as book:
         _require_started(book, sample)
         awaited = [(place, due) for place in sample.picks if (due := book.ledger.awaited(place)) is not None]
     found = []
@@ -196,13 +195,11 @@ def questions(
     return found
 
 
-def take_answers(
-    settings: LogSettings, table: answers.Table, by: str, advanced: Callable[[int], None] = lambda _: None
-) -> Taken:
+def take_answers(own: Own, table: answers.Table, by: str, advanced: Callable[[int], None] = lambda _: None) -> Taken:
     """Record the explanations of a table, received by an auditor. Only what was asked for is taken, and only once."""
     taken = known = 0
     bad = list(table.bad)
-    with opened(settings) as book:
+    with opened(own) as book:
         for row in table.answers:
             event = _explained(book, Explanation(row.subject, row.whom, row.explanation, by, row.explained_by))
             wrong = book.ledger.refusal(event, Texts(note=True))
@@ -219,10 +216,10 @@ def take_answers(
     return Taken(taken, known, table.empty, sorted(bad))
 
 
-def overdue(settings: LogSettings) -> list[Late]:
+def overdue(own: Own) -> list[Late]:
     """Requests whose deadline has passed, of every sample and finding; the oldest first."""
     day = deadlines.today(now_ms())
-    with opened(settings) as book:
+    with opened(own) as book:
         late = [Late(subject, due) for subject, due in book.ledger.requests.items() if due.deadline < day]
         return sorted((one for one in late if one.due.answered is None), key=lambda one: one.due.deadline)
 
@@ -231,7 +228,7 @@ def overdue(settings: LogSettings) -> list[Late]:
 
 
 def ask(
-    settings: LogSettings,
+    own: Own,
     subject: Subject,
     whom: Whom,
     by: str,
@@ -240,26 +237,26 @@ def ask(
 ) -> Recorded:
     """Ask a unit to explain within so many working days. A record must be one of a sample that was started."""
     deadline = deadlines.after(deadlines.today(now_ms()), days)
-    with opened(settings, samples) as book:
+    with opened(own, samples) as book:
         return book.append(Asked(subject, whom, deadline, sound_name(by)), {})
 
 
-def explain(settings: LogSettings, said: Explanation, samples: Sequence[Sample] = ()) -> Recorded:
+def explain(own: Own, said: Explanation, samples: Sequence[Sample] = ()) -> Recorded:
     """Record an explanation that a unit gave, and who of the auditors received it. Closes nothing."""
-    with opened(settings, samples) as book:
+    with opened(own, samples) as book:
         return book.append(_explained(book, said), {"explanation": said.text, "explained_by": said.explained_by})
 
 
-def extend(settings: LogSettings, subject: Subject, deadline: str, by: str, reason: str) -> Recorded:
+def extend(own: Own, subject: Subject, deadline: str, by: str, reason: str) -> Recorded:
     """Give more time; `deadline`: YYYY-MM-DD."""
-    with opened(settings) as book:
+    with opened(own) as book:
         return book.append(Extended(subject, deadlines.date_of(deadline), sound_name(by)), {"reason": reason})
 
 
-def shown(settings: LogSettings, subjects: Sequence[Subject], keys: Keys = ()) -> dict[Subject, Shown]:
+def shown(own: Own, subjects: Sequence[Subject], keys: Keys = ()) -> dict[Subject, Shown]:
     """How these stand with explanations; with the auditors' key also the texts."""
     day = deadlines.today(now_ms())
-    with opened(settings) as book:
+    with opened(own) as book:
         ledger = book.ledger
         return {
             subject: Shown(

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from audit.log import LogSettings
+from audit.review.book import Own
 from audit.review.desk import Keys, Said, Shown, shown
 from audit.review.events import Explained
 from audit.review.ledger import Standing
@@ -46,12 +46,12 @@ class State(NamedTuple):
     shown: Shown
 
 
-def explained(settings: LogSettings, findings: Sequence[tuple[str | None, int | None]], keys: Keys) -> list[State]:
+def explained(own: Own, findings: Sequence[tuple[str | None, int | None]], keys: Keys) -> list[State]:
     """The state of each finding, given as id and Unix ms of its newest access (None: it has none); in their order.
 
     Raises what reading the own log raises.
     """
-    found = shown(settings, sorted({identity for identity, _ in findings if identity is not None}), keys)
+    found = shown(own, sorted({identity for identity, _ in findings if identity is not None}), keys)
     return [state_of(_NOTHING if identity is None else found[identity], last) for identity, last in findings]
 
 

@@ -17,9 +17,10 @@ from audit.cli import app
 from audit.notes import parse_vkey
 from audit.reader import LogReader
 from audit.review import desk
-from audit.review.book import opened
+from audit.review.book import Live, opened
 from audit.review.events import SampleDrawn, Verdict, Whom
 from audit.review.letters import COLUMNS
+from audit.search import own_log
 from contracts.edge.output import execute
 from contracts.encoding import Json
 from contracts.errors import UserError
@@ -222,6 +223,22 @@ def test_reviewers_at_once_take_turns(office: Path) -> None:
     numbers = {one.result().number for one in done}
     assert len(numbers) == 12
     assert desk.make_report(settings(office), given)[0].complete
+
+
+def test_a_log_that_stays_open(office: Path) -> None:
+    """As the auditor's API has it: several threads, one log, every decision on what was decided before."""
+    given, own = sample(office), settings(office)
+    places = list(given.picks)[:3]
+    with own_log.opened(own) as log:
+        live = Live(own, log)
+        with ThreadPoolExecutor(3) as pool:
+            decisions = [desk.Decision(place, "normal", given.picks[place].reviewer) for place in places]
+            list(pool.map(lambda one: desk.give_verdict(live, given, one), decisions))
+        assert desk.make_report(live, given)[0].total.decided == 3
+        left = desk.next_record(live, given, given.picks[places[0]].reviewer)
+        assert left is not None
+        assert left.place not in places
+    assert desk.make_report(own, given)[0].total.decided == 3
 
 
 def test_a_changed_byte_ends_the_work(office: Path, capsys: Out) -> None:
