@@ -33,6 +33,7 @@ FOR_A_PERSON = {
     "oncegate-serve.service": {EXIT_MISTAKE, EXIT_CORRUPT},
     "oncegate-witness.service": {EXIT_MISTAKE, EXIT_CORRUPT},
     "oncegate-mirror.service": {EXIT_MISTAKE, EXIT_CORRUPT},
+    "oncegate-auditor-api.service": {EXIT_MISTAKE, EXIT_CORRUPT},
     "oncegate-adapter-watch@.service": {EXIT_MISTAKE, EXIT_BRAKED, EXIT_DAMAGED},
 }
 
@@ -76,7 +77,7 @@ def test_systemd_takes_the_units(tmp_path: Path) -> None:
         copy.write_text(unit.read_text("utf-8").replace("/opt/oncegate/bin", str(BIN)), "utf-8")
         (tmp_path / unit.name).write_bytes(copy.read_bytes())
         units.append(str(copy))
-    assert len(units) == len(SERVICES) + 1 == 7
+    assert len(units) == len(SERVICES) + 1 == 8
     checker = shutil.which("systemd-analyze")
     if checker is None:
         return
