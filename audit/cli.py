@@ -12,6 +12,7 @@ import typer
 
 from audit import retention_cli
 from audit.api import command as api_command
+from audit.orders import order_commands, rows_command
 from audit.package import commands as package_commands
 from audit.review import finding_commands
 from audit.search import analyse_command, commands, reconcile_command, sample_command
@@ -80,6 +81,9 @@ def verify_command(
     openings: Annotated[
         bool, typer.Option("--openings", help="Also require an opening row for each entry. 同时核对密封内容。")
     ] = False,
+    orders_vkey: Annotated[
+        str, typer.Option(metavar="KEY", help="With --openings: the auditor's key for orders. 审计员指令公钥。")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """A log: derive all tiles and the root again from its entries, and compare. An evidence package: check all that is in
@@ -98,7 +102,7 @@ def verify_command(
     key = _log_key(directory, vkey)
     known = None if head is None else _known(head, key)
     with progress(_BAR, _size(directory, key)) as advance:
-        report = verify(directory, key, known, openings, advance)
+        report = verify(directory, key, known, openings, advance, _orders_key(orders_vkey))
     if as_json:
         emit_json(_as_json(report))
     else:
@@ -138,16 +142,16 @@ def show_command(
 
 @app.command("keygen")
 def keygen_command(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="witness or mirror. 密钥种类。")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="witness, mirror or orders. 密钥种类。")],
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The private key file to create. 新私钥文件。")],
     name: Annotated[str, typer.Option(help="The key's name, such as witness.example/oncegate. 名称。")],
 ) -> None:
-    """Create a key that cosigns: PATH, and its verifier key in PATH's stem with .vkey. 生成见证者或镜像密钥。"""
+    """Create a key that signs notes: PATH, and its verifier key in PATH's stem with .vkey. 生成签名密钥。"""
     from audit.witness.keygen import KINDS, create
 
     if kind not in KINDS:
-        raise UserError(_NO_KIND, kind, Text("可选:witness、mirror", "One of: witness, mirror."))
-    say(_CREATED.fill(path=path, vkey=create(path, name)))
+        raise UserError(_NO_KIND, kind, Text("可选:witness、mirror、orders", "One of: witness, mirror, orders."))
+    say(_CREATED.fill(path=path, vkey=create(path, name, kind)))
 
 
 @app.command("witness")
@@ -170,6 +174,7 @@ app.add_typer(sample_command.app)
 app.command("analyse")(analyse_command.analyse_command)
 finding_commands.add(app)
 package_commands.add(app)
+app.add_typer(order_commands.app)
 
 
 @app.command("mirror")
@@ -215,6 +220,15 @@ def _log_key(directory: Path, vkey: str) -> "NoteKey":
         raise UserError(Fault("vkey_invalid").row.title, vkey or "vkey", _NO_VKEY_REMEDY) from None
 
 
+def _orders_key(vkey: str) -> "NoteKey | None":
+    from audit.notes import parse_vkey
+
+    try:
+        return parse_vkey(vkey) if vkey else None
+    except Fault as fault:
+        raise UserError(fault.row.title, vkey, _NO_VKEY_REMEDY) from None
+
+
 def _known(path: Path, key: "NoteKey") -> "Checkpoint":
     from audit.checkpoints import open_note
 
@@ -237,6 +251,7 @@ def _size(directory: Path, key: "NoteKey") -> int | None:
 def _say(report: "Report", own_key: bool) -> None:
     if report.difference is None:
         say(_WHOLE.fill(origin=report.origin, size=report.size, root=report.root.hex()))
+        rows_command.tell(report.rows)
     else:
         found = report.difference
         say(_FAILED.fill(file=found.file, first=found.first, last=found.last, what=found.what))
@@ -254,4 +269,5 @@ def _as_json(report: "Report") -> Json:
         "verified": found is None,
         "difference": found
         and {"file": found.file, "first": found.first, "last": found.last, "what": found.what.as_json()},
+        "openings": rows_command.as_json(report.rows),
     }

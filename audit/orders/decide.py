@@ -63,7 +63,7 @@ class Refused:
 
 def decide(order: Order, here: Situation, now: int) -> Refused | None:
     """None: carry it out. `now` in Unix ms."""
-    return _of_log(order, here) or _of_order(order, here) or (_retention(here, now) if order.action == ERASE else None)
+    return _of_log(order, here) or _of_order(order, here) or (retention(here, now) if order.action == ERASE else None)
 
 
 def _of_log(order: Order, here: Situation) -> Refused | None:
@@ -88,8 +88,8 @@ def _of_order(order: Order, here: Situation) -> Refused | None:
     return None
 
 
-def _retention(here: Situation, now: int) -> Refused | None:
-    """Rule 4."""
+def retention(here: Situation, now: int) -> Refused | None:
+    """Rule 4: whether something must wait; `now` in Unix ms."""
     if here.timeless is not None:
         return _refused("entry_without_time", index=here.timeless)
     ends = here.newest + max(here.retention_days, MIN_RETENTION_DAYS) * DAY_MS

@@ -177,13 +177,13 @@ def _check(order: Order) -> None:
         "/time": not 0 <= order.time < 1 << 35,
         "/positions": not order.positions or len(order.positions.text()) > ranges.MAX_TEXT,
         "/reason": reason is None or order.action not in reason.actions,
-        "/basis": not _is_basis(order.basis),
+        "/basis": not is_basis(order.basis),
     }
     for pointer, is_wrong in wrong.items():
         if is_wrong:
             raise Fault("order_malformed", pointer=pointer)
 
 
-def _is_basis(text: str) -> bool:
-    """Rule 4."""
+def is_basis(text: str) -> bool:
+    """Whether this may stand as a basis (rule 4)."""
     return 0 < len(text) <= MAX_BASIS and text.isprintable() and text == text.strip() and not _LONG_NUMBER.search(text)

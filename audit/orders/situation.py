@@ -19,12 +19,12 @@ def situation(
     """Of the published log of `size` entries; raises `Corrupt`."""
     known = (one for one in files.on_file(reader, auditor) if one.digest in state.carried_out)
     highest = max((one.number for one in known), default=0)
-    newest, timeless = _times(order, reader, size) if order.action == ERASE else (0, None)
+    newest, timeless = times_of(order, reader, size) if order.action == ERASE else (0, None)
     return Situation(reader.key.name, size, retention_days, state, highest, newest, timeless)
 
 
-def _times(order: Order, reader: LogReader, size: int) -> tuple[int, int | None]:
-    """The highest time at the order's positions, and the first of them without one."""
+def times_of(order: Order, reader: LogReader, size: int) -> tuple[int, int | None]:
+    """Unix ms: the highest time at the order's positions, and the first of them without one."""
     newest = 0
     for index, entry in _entries(order, reader, size):
         time = _time(entry)
