@@ -25,6 +25,7 @@ from gateway.audit_logs import closed_logs, open_log
 from gateway.config import ServeConfig
 from gateway.ingest.state import FeedState
 from gateway.node import Node, following, opened
+from gateway.orders import carrier
 from gateway.roles import configure_logging, stop_signals
 from gateway.store.database import StoreAbsent
 from gateway.supervision.run import FormerLog, Supervision, Surroundings
@@ -54,7 +55,7 @@ def serve(config_path: Path) -> None:
             parts = serve_parts(node, serving, log)
             with as_system_errors(node.config.stores_dir):
                 _refuse_unusable(parts)
-            with following(node), _cosigned(parts), supervised(parts.supervision):
+            with following(node), _cosigned(parts), supervised(parts.supervision), _carried(node, serving, log):
                 # Proofs from before the start are refused; `iat` has whole seconds only: take no question before then.
                 stop.wait((parts.authenticator.accepts_from - now_ms()) / 1000)
                 _run(parts, stop)
@@ -164,6 +165,17 @@ def supervised(supervision: Supervision | None) -> Iterator[None]:
         yield
     finally:
         supervision.close()
+
+
+@contextmanager
+def _carried(node: Node, serving: ServeConfig, log: AuditLog) -> Iterator[None]:
+    """Orders about openings are carried out for the length of a `with`."""
+    carried = carrier(node, serving, log)
+    carried.start()
+    try:
+        yield
+    finally:
+        carried.close()
 
 
 @contextmanager

@@ -1,5 +1,5 @@
-"""The keys of the auditor's program that sign notes: made, and read. Beside the private file stands the vkey that others
-pin or list: witness and mirror cosign (type 0x04), orders are signed (type 0x01)."""
+"""The keys of the auditor's program that sign notes: made, and read. Beside the private file stands the vkey that
+others pin or list: witness and mirror cosign (type 0x04), orders are signed (type 0x01)."""
 
 from pathlib import Path
 
