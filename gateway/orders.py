@@ -1,8 +1,8 @@
 """Orders about openings at a node: the operator's side of them.
 
-1. `apply` looks at the auditor's signature under the key that the registry lists, decides (`audit.orders.decide`), signs
-   with the log's own key, and puts the order where the serving process finds it. It writes nothing else: a log has one
-   writer.
+1. `apply` looks at the auditor's signature under the key that the registry lists, decides (`audit.orders.decide`),
+   signs with the log's own key, and puts the order where the serving process finds it. It writes nothing else: a log
+   has one writer.
 2. The serving process looks at both signatures and decides again (`audit.orders.carrier`).
 """
 
