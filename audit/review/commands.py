@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from audit.review import DEFAULT_DAYS
 from audit.search.commands import EXIT_FAILED, ONE_FORM, AsCsv, AsJson, Keys
 from contracts.edge.output import command_line, emit_json, progress, say, warn
 from contracts.errors import UserError
@@ -36,7 +37,6 @@ IndexOption = Annotated[
 ]
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Which auditor does this. 经办审计员。")]
 Days = Annotated[int, typer.Option("--days", help="Deadline, in working days (weekends only). 期限(工作日)。")]
-DEFAULT_DAYS = 10
 
 _STARTED = Text("已开始评查:{digest},共 {count} 条", "The review of {digest} has begun: {count} records")
 _BEFORE = Text("此前已开始评查:{digest}", "The review of {digest} was begun before")
@@ -128,13 +128,14 @@ def verdict_command(  # noqa: PLR0913, PLR0917 - each is an option of the comman
 ) -> None:
     """Record a verdict; the newest counts, the others stay. 登记评查结论。"""
     from audit.review import desk, inputs
+    from audit.review.events import EXPLANATION_REQUIRED
 
     found = inputs.sample_in(sample)
     place = found.place(record)
     note = inputs.text_in(note_file) if note_file else ""
     settings = inputs.own_log_of(own_log, index)
     whom = inputs.whom_of(of) if of else None
-    if whom is None and index is not None:
+    if whom is None and index is not None and desk.verdict_of(verdict) == EXPLANATION_REQUIRED:
         with inputs.records_of(index, []) as records:
             whom = records.whom(place)
     decision = desk.Decision(place, verdict, reviewer, note, instead_of, reason, whom, days)

@@ -12,7 +12,6 @@ from audit.search.asked import ZONE
 from contracts.errors import UserError
 from contracts.text import Text
 
-DEFAULT_DAYS = 10
 MAX_DAYS = 250
 
 _BAD_DATE = Text("日期格式不对", "Not a date")

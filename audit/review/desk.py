@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from audit.review import answers, deadlines
+from audit.review import DEFAULT_DAYS, answers, deadlines
 from audit.review.book import Book, Own, now_ms, opened
 from audit.review.events import (
     EXPLANATION_REQUIRED,
@@ -72,7 +72,7 @@ class Decision:
     instead_of: str | None = None
     reason: str = ""
     whom: Whom | None = None
-    days: int = deadlines.DEFAULT_DAYS
+    days: int = DEFAULT_DAYS
 
 
 class Explanation(NamedTuple):
@@ -159,9 +159,7 @@ def next_record(
 
 def give_verdict(own: Own, sample: Sample, decision: Decision) -> Recorded:
     """Record a verdict; raises `UserError` when it is not admitted."""
-    name = _VERDICTS.get(decision.verdict)
-    if name is None:
-        raise UserError(_NO_VERDICT, decision.verdict, _ONE_OF)
+    name = verdict_of(decision.verdict)
     whom = decision.whom if name == EXPLANATION_REQUIRED else None
     if name == EXPLANATION_REQUIRED and whom is None:
         raise UserError(_NO_WHOM, "", _GIVE_WHOM)
@@ -169,6 +167,14 @@ def give_verdict(own: Own, sample: Sample, decision: Decision) -> Recorded:
     event = Verdict(decision.place, sound_name(decision.reviewer), name, decision.instead_of, whom, deadline)
     with opened(own, [sample]) as book:
         return book.append(event, {"note": decision.note, "reason": decision.reason})
+
+
+def verdict_of(text: str) -> str:
+    """One of VERDICTS, from its name or its Chinese word; raises `UserError`."""
+    name = _VERDICTS.get(text)
+    if name is None:
+        raise UserError(_NO_VERDICT, text, _ONE_OF)
+    return name
 
 
 def make_report(own: Own, sample: Sample) -> tuple[Report, tuple[str, int, bytes]]:
@@ -232,7 +238,7 @@ def ask(
     subject: Subject,
     whom: Whom,
     by: str,
-    days: int = deadlines.DEFAULT_DAYS,
+    days: int = DEFAULT_DAYS,
     samples: Sequence[Sample] = (),
 ) -> Recorded:
     """Ask a unit to explain within so many working days. A record must be one of a sample that was started."""

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from audit.review import commands
-from audit.review.commands import DEFAULT_DAYS, By, Days, IndexOption, OwnLog, say_given
+from audit.review import DEFAULT_DAYS, commands
+from audit.review.commands import By, Days, IndexOption, OwnLog, say_given
 
 Subject = Annotated[
     str, typer.Argument(metavar="FINDING", help="An id that `analyse` or `reconcile` printed. 提示编号。")

@@ -20,7 +20,6 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from audit.review.events import (
-    EXPLANATION_REQUIRED,
     NORMAL,
     Asked,
     Event,
@@ -126,10 +125,10 @@ class Ledger:
         return due if due is not None and due.answered is None else None
 
     def to_judge_again(self, place: Place) -> bool:
-        """Whether an explanation came after the verdict that asked for it."""
-        due, verdict = self.requests.get(place), self.verdict(place)
-        asked = verdict is not None and verdict.verdict == EXPLANATION_REQUIRED
-        return asked and due is not None and due.answered is not None
+        """Whether an explanation came after the verdict, and no other one is awaited."""
+        given, said = self.verdicts.get(place), self.explanations.get(place)
+        later = given is not None and said is not None and said[-1].number > given[-1].number
+        return later and self.awaited(place) is None
 
     # --- what is not admitted ---------------------------------------------------------------------------------------
 

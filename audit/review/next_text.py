@@ -15,6 +15,7 @@ _HEAD = Text("{place}({stratum},{reviewer};余 {left} 条)", "{place} ({stratum}
 _AGAIN = Text("已收到说明,请复核:", "An explanation came in; please judge again:")
 _PLAIN = Text("  {name}:{value}", "  {name}: {value}")
 _ERASED = Text("  密封内容已销毁", "  its opening is erased")
+_RESTRICTED = Text("  密封内容已限制处理", "  its opening is restricted")
 _VERDICT = Text("  {time} {reviewer} 评为“{verdict}”:{note}", "  {time} {reviewer} found it {verdict}: {note}")
 _EXPLANATION = Text("  {time} {whom} 说明({name}):{text}", "  {time} {whom} explains ({name}): {text}")
 _CLOSED = Text("〔密封〕", "[sealed]")
@@ -34,6 +35,8 @@ def next_lines(one: Next) -> Iterator[Text]:
         yield from (_PLAIN.fill(name=name, value=_value(value)) for name, value in (one.line.opening or {}).items())
         if one.line.erased:
             yield _ERASED
+        if one.line.restricted:
+            yield _RESTRICTED
     if one.again:
         yield _AGAIN
     for said in (*one.verdicts, *one.explanations):

@@ -4,8 +4,8 @@
    none came; overdue when the deadline has passed as well.
 2. The review is complete when every record is decided and none is awaited. That a review is complete says nothing about
    what was found: verdicts and explanations are a person's to read.
-3. An explanation that came after the verdict which asked for it is named (`judge_again`): someone should read it, and a
-   further verdict may say what came of it.
+3. An explanation that came after the verdict is named (`judge_again`): the reviewer should read it, and a further
+   verdict may say what came of it.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from audit.review.events import VERDICTS, Place, Recorded, Verdict
+from audit.review.events import VERDICTS, Place, Recorded, SampleDrawn, Verdict
 from audit.review.ledger import Due, Ledger, Standing
 from audit.review.samples import Sample
 from audit.search.output import csv_text, time_text
@@ -66,10 +66,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`day`: the date in Beijing that deadlines are compared with. `irregular`: position in the own log, and why."""
+    """`day`: the date in Beijing that deadlines are compared with. `drawn_again`: when the review began, the sample was
+    drawn again from an index. `irregular`: position in the own log, and why."""
 
     sample: Sample
     day: str
+    drawn_again: bool
     rows: Sequence[Row]
     total: Tally
     by_reviewer: Mapping[str, Tally]
@@ -87,7 +89,9 @@ def report(ledger: Ledger, sample: Sample, day: str) -> Report:
     rows = [_row(ledger, place, pick, day) for place, pick in sample.picks.items()]
     by_reviewer = _by(rows, lambda row: row.pick.reviewer, sample.reviewers)
     by_stratum = _by(rows, lambda row: row.pick.stratum, sample.strata)
-    return Report(sample, day, rows, _tally(rows), by_reviewer, by_stratum, tuple(ledger.irregular))
+    began = ledger.started.get(sample.digest)
+    drawn_again = began is not None and isinstance(began.event, SampleDrawn) and began.event.drawn_again
+    return Report(sample, day, drawn_again, rows, _tally(rows), by_reviewer, by_stratum, tuple(ledger.irregular))
 
 
 def as_json(found: Report, head: tuple[str, int, bytes]) -> dict[str, Json]:
@@ -98,6 +102,7 @@ def as_json(found: Report, head: tuple[str, int, bytes]) -> dict[str, Json]:
         "sample": found.sample.digest,
         "seed": found.sample.seed,
         "population": found.sample.population,
+        "drawn_again": found.drawn_again,
         "day": found.day,
         "complete": found.complete,
         "total": found.total.as_json(),

@@ -59,6 +59,7 @@ def _heading(found: Report, head: tuple[str, int, bytes], written: str) -> Itera
         yield f"检查点:{name},{entries} 条,根 {signed_root}"
     yield f"筛选条件:{' '.join(order['filters']) or '无'};分层依据:{order['by'] or '不分层'}"
     yield f"总体 {found.sample.population} 条,抽取 {found.total.drawn} 条;评查人:{'、'.join(found.sample.reviewers)}"
+    yield f"开始评查时已由索引重新抽样核对:{'是' if found.drawn_again else '否'}"
     yield f"评查日志:{origin},{size} 条,根 {root.hex()}"
 
 

@@ -85,6 +85,16 @@ def test_asking_again_awaits_again() -> None:
     assert found.refusal(replace(ANSWER, token="t2", whom=Whom("housing", None)), BOTH) is rules.OTHER_UNIT
 
 
+def test_what_was_asked_for_without_a_verdict_is_judged_again_too() -> None:
+    """A suspicious record, explained: its reviewer should read that."""
+    asked = Asked(place(S, 0), UNIT, DEADLINE, "Chen")
+    suspicious = verdict(S, 0, "suspicious")
+    assert not ledger(S, suspicious, asked).to_judge_again(place(S, 0))
+    assert ledger(S, suspicious, asked, ANSWER).to_judge_again(place(S, 0))
+    assert not ledger(S, suspicious, ANSWER, asked).to_judge_again(place(S, 0))
+    assert not ledger(S, ANSWER, suspicious).to_judge_again(place(S, 0))
+
+
 def test_extensions() -> None:
     later = Extended(place(S, 0), "2026-12-11", "Chen")
     found = ledger(S, ASKING, later)
