@@ -595,6 +595,23 @@ ERRORS: Mapping[str, ErrorRow] = {
         "请稍后重试；仍不成功时联系网关运维。",
         "Try again shortly; if it persists, call the operator of the gateway.",
     ),
+    # --- correction requests ---------------------------------------------------------------------------------
+    "correction_record_unknown": _row(
+        "client",
+        422,
+        "没有该证照类型的这条记录，或其内容已不再提供",
+        "There is no such record of this evidence type, or it is no longer supplied",
+        "请使用调取结果中的 record。",
+        "Give `record` as a lookup answered it.",
+    ),
+    "correction_unavailable": _row(
+        "gateway",
+        503,
+        "纠错申请暂时无法受理",
+        "Correction requests cannot be taken now",
+        "请稍后重试；仍不成功时联系网关运维。",
+        "Try again shortly; if it persists, call the operator of the gateway.",
+    ),
     "answer_too_large": _row(
         "client",
         422,

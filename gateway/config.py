@@ -32,6 +32,7 @@ slot = "gov-extranet-1"             # the audit log that this process alone writ
 log_key = "keys/audit-gov-extranet-1.pem"
 predecessor_key = "keys/audit-0.pem"  # optional: of the log before this one, until that one is closed ("A new shard")
 head_dir = "/mnt/other-disk/heads"  # optional: the highest checkpoint, on other storage
+correction_days = 10                # in which a department answers a correction request; then it is late
 refuse_unwitnessed_after_s = 14400  # with witnesses: no cosignature for so long, and questions are refused
 durable = "local"                   # "mirrored": answers wait until the auditor's mirror has their record, too
 
@@ -92,6 +93,7 @@ class ServeConfig:
     mirror: NoteKey | None = None  # the pinned key of the auditor's mirror
     mirror_wait_s: float | None = None  # how long an answer waits for it; None: durable here is enough
     refuse_unwitnessed_after_s: int = 14_400
+    correction_days: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ def _serve(section: Section, data_dir: Path) -> ServeConfig:
         witnesses=tuple(_witness(one) for one in section.sections("witnesses", ())),
         mirror=mirror,
         mirror_wait_s=wait_s,
+        correction_days=section.integer("correction_days", 10, low=1, high=365),
         refuse_unwitnessed_after_s=section.integer("refuse_unwitnessed_after_s", 14_400, low=1, high=30 * 86_400),
     )
 

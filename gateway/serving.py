@@ -23,6 +23,7 @@ from contracts.streams import Stream
 from contracts.text import Text
 from gateway.audit_logs import closed_logs, open_log
 from gateway.config import ServeConfig
+from gateway.corrections.wiring import desk, requests_carried
 from gateway.ingest.state import FeedState
 from gateway.node import Node, following, opened
 from gateway.orders import carrier
@@ -55,7 +56,13 @@ def serve(config_path: Path) -> None:
             parts = serve_parts(node, serving, log)
             with as_system_errors(node.config.stores_dir):
                 _refuse_unusable(parts)
-            with following(node), _cosigned(parts), supervised(parts.supervision), _carried(node, serving, log):
+            with (
+                following(node),
+                _cosigned(parts),
+                supervised(parts.supervision),
+                _carried(node, serving, log),
+                requests_carried(node, serving, log, parts),
+            ):
                 # Proofs from before the start are refused; `iat` has whole seconds only: take no question before then.
                 stop.wait((parts.authenticator.accepts_from - now_ms()) / 1000)
                 _run(parts, stop)
@@ -111,6 +118,7 @@ def serve_parts(node: Node, serving: ServeConfig, log: AuditLog) -> ServeParts:
         supervision=_supervision(node, serving, log, closed),
         closed=closed,
         cosigning_closed=tuple(_cosigning_closed(serving, closed)),
+        corrections=desk(node, serving),
     )
 
 

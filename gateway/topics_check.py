@@ -1,9 +1,10 @@
 """What an installation asks of a shared Kafka cluster, and whether the cluster grants it. Values in, values out.
 
 1. `commands`: the exact lines for the cluster's administrator, one for each topic, then one for each principal and
-   kind of right (each line starts a JVM). Who may what: an adapter writes its own streams and reads its own rejects;
-   control writes the registry; a node reads everything, writes rejects and the supervision feed, and may see settings;
-   supervision reads its feed. Nobody may delete, alter or create.
+   kind of right (each line starts a JVM). Who may what: an adapter writes its own streams, reads its own rejects
+   and its correction requests, and writes replies to nodes; control writes the registry; a node reads everything,
+   writes rejects, correction requests and the supervision feed, and may see settings; supervision reads its feed.
+   Nobody may delete, alter or create.
 2. `compare`: what the live topics have and should not. `LOSES`: data would be lost, withheld or kept beyond its time;
    installations with one of these are refused. `WEAK`: allowed, and worth knowing.
 """
@@ -12,6 +13,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from contracts.corrections import replies_topic, requests_topic
 from contracts.edge.transport import Cleaning
 from contracts.edge.transport.kafka_topics import REPLICAS, LiveTopic, topic_settings
 from contracts.registry.snapshot import Snapshot
@@ -69,7 +71,8 @@ def rights(registry: Snapshot, principals: Principals) -> tuple[Right, ...]:
 def _node_rights(registry: Snapshot, node: str) -> Iterator[Right]:
     for topic in topics_of(registry):
         yield Right(node, _READ, topic)
-    for topic in (UNVERIFIED_TOPIC, SUPERVISION_TOPIC, *map(rejects_topic, registry.adapters)):
+    adapters = (*map(rejects_topic, registry.adapters), *map(requests_topic, registry.adapters))
+    for topic in (UNVERIFIED_TOPIC, SUPERVISION_TOPIC, *adapters):
         yield Right(node, ("Write",), topic)
 
 
@@ -79,7 +82,11 @@ def _other_rights(registry: Snapshot, principals: Principals) -> Iterator[Right]
     for stream in registry.streams:
         yield Right(principals.adapter.format(adapter=stream.adapter), _WRITE, stream.topic)
     for adapter in registry.adapters:
-        yield Right(principals.adapter.format(adapter=adapter), ("Read", "Describe"), rejects_topic(adapter))
+        principal = principals.adapter.format(adapter=adapter)
+        for topic in (rejects_topic(adapter), requests_topic(adapter)):
+            yield Right(principal, ("Read", "Describe"), topic)
+        for node in registry.contents.nodes:
+            yield Right(principal, _WRITE, replies_topic(node.id))
 
 
 def commands(

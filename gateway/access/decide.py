@@ -32,7 +32,7 @@ from contracts.evidence_types import EvidenceType, vct_of
 from contracts.registry.model import App, Grant
 from contracts.registry.snapshot import CLOSED, Snapshot
 from contracts.service_items import Facts, Proof, ServiceItem
-from gateway.access.question import BundleQuestion, ByHolder, ByKey, Purpose, Question
+from gateway.access.question import BundleQuestion, ByHolder, ByKey, CorrectionQuestion, Purpose, Question
 from gateway.tokens.values import Caller
 
 K = TypeVar("K")
@@ -101,6 +101,14 @@ class Granted(NamedTuple):
         return ASKED_HOLDER if isinstance(self.by, ByHolder) else NO_HOLDER
 
 
+class CorrectionGranted(NamedTuple):
+    """What may be said to be wrong: a record of this type, the fields of this listing."""
+
+    item: ServiceItem
+    channel: str
+    listing: Listing
+
+
 class BundleGranted(NamedTuple):
     """A bundle: each proof of the item, in the item's order, with what it grants or why it cannot be asked for; None:
     the declared facts do not call for it."""
@@ -158,6 +166,23 @@ def decide(caller: Caller, question: Question, policy: Policy, usage: Usage, now
     if isinstance(by, Refused):
         return by
     return Granted(admitted.item, admitted.channel, listing, by, question.history)
+
+
+def decide_correction(
+    caller: Caller, question: CorrectionQuestion, policy: Policy, usage: Usage, now: int
+) -> CorrectionGranted | Refused:
+    """The decision on a correction request: who may look a type's fields up may say that they are wrong (rules 1 to 5).
+
+    That the record is one of the type's is for the caller to see.
+    """
+    admitted = admit(caller, question.purpose, policy, usage, now)
+    if isinstance(admitted, Refused):
+        return admitted
+    facts = question.purpose.facts
+    listing = policy.listing(admitted.item, question.evidence_type, question.fields, now, facts)
+    if isinstance(listing, Refused):
+        return listing
+    return CorrectionGranted(admitted.item, admitted.channel, listing)
 
 
 def decide_bundle(

@@ -64,6 +64,16 @@ class BundleQuestion(NamedTuple):
     holder: ByHolder
 
 
+class CorrectionQuestion(NamedTuple):
+    """A correction request: what is said to be wrong. `fields` None: the record as a whole."""
+
+    purpose: Purpose
+    evidence_type: str
+    record: str
+    fields: tuple[str, ...] | None
+    reason: str
+
+
 def read_question(body: Mapping[str, Json]) -> Question:
     """The question in a body that the request schema passed."""
     by = body["by"]
@@ -80,6 +90,18 @@ def read_question(body: Mapping[str, Json]) -> Question:
 def read_bundle(body: Mapping[str, Json]) -> BundleQuestion:
     """The bundle question in a body that the request schema passed."""
     return BundleQuestion(read_purpose(body), _holder(body["holder"]))
+
+
+def read_correction(body: Mapping[str, Json]) -> CorrectionQuestion:
+    """The correction request in a body that the request schema passed."""
+    fields = body.get("fields")
+    return CorrectionQuestion(
+        read_purpose(body),
+        body["evidence_type"],
+        body["record"],
+        None if fields is None else tuple(fields),
+        body["reason"],
+    )
 
 
 def read_purpose(body: Mapping[str, Json]) -> Purpose:

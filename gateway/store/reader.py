@@ -30,6 +30,10 @@ FROM blind b CROSS JOIN records r ON r.id = b.record LEFT JOIN contents c ON c.r
 WHERE b.token = ? LIMIT ?
 """
 _SUCCESSORS = "SELECT r.stream, r.rec FROM blind b CROSS JOIN records r ON r.id = b.record WHERE b.token = ?"
+_ROW = """
+SELECT r.epoch, r.seq, r.identity, r.condition, r.erased FROM streams s JOIN records r ON r.stream = s.id
+WHERE (s.organisation, s.adapter, s.evidence_type, r.rec) = (?, ?, ?, ?)
+"""
 _ALL = """
 SELECT s.organisation, s.adapter, s.evidence_type, r.rec, r.epoch, r.seq, r.identity, r.condition, r.erased, r.status,
   r.vct, r.code, length(r.tokens), c.sealed
@@ -99,6 +103,13 @@ class Reader:
         """The live and the rejected records of this type (an id) that `token` finds; raises `Corrupt`."""
         found = [self._record(row) for row in self._execute(_FIND, (token, limit))]
         return tuple([record for record in found if record.stream.evidence_type == evidence_type])
+
+    def row(self, stream: Stream, record: str) -> Row | None:
+        """How a record stands, whatever is left of it; None: this node never had one of this id."""
+        names = (stream.organisation, stream.adapter, stream.evidence_type, record)
+        for epoch, seq, identity, condition, erased in self._execute(_ROW, names):
+            return Row(Position(epoch, seq), identity, condition, erased != 0)
+        return None
 
     def superseded(self, evidence_type: EvidenceType, record: StoredRecord) -> bool:
         """Whether another record of the same stream supersedes this one."""

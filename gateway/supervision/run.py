@@ -49,8 +49,8 @@ class FormerLog:
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What a feed needs of its process. `state_dir` holds a directory for each slot. `former`: the closed logs before
-    this one, newest first. `topic` opens the topic's sink for a log of this origin; `states` gives the streams at a time
-    (Unix ms), always asked in one and the same thread, and `done` is called there at its end; `clock` gives Unix ms."""
+    this one, newest first. `topic` opens the sink of the topic for a log of this origin; `states` gives streams at a
+    time (Unix ms), always asked in one and the same thread; `done` is called there at its end; `clock`: Unix ms."""
 
     log: AuditLog
     log_dir: Path

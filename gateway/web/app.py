@@ -20,6 +20,7 @@ from gateway.access.usage import UsageBook
 from gateway.web import asyncapi, catalogue, docs, openapi, schemas
 from gateway.web.auditors import SlotAuditor
 from gateway.web.calls import Calls, Conditions
+from gateway.web.corrections import Corrections
 from gateway.web.evidence import Evidence
 from gateway.web.health import Health
 from gateway.web.logs import Logs, Rooms
@@ -47,9 +48,11 @@ def build_app(parts: ServeParts) -> web.Application:
     metrics = Metrics(health.gauges)
     settings = parts.issuer.settings
     check = AnswerCheck() if parts.check_answers else None
-    conditions = Conditions(check, _gate(parts.cosigning, answers), None if answers is None else answers.confirmed)
+    gate = _gate(parts.cosigning, answers)
+    conditions = Conditions(check, gate, None if answers is None else answers.confirmed)
     calls = Calls(parts.registry, parts.authenticator, settings, parts.log, parts.clock, metrics.count, conditions)
     lookups = Lookups(evidence, usage)
+    corrections = Corrections(evidence, usage, parts.corrections, lambda: parts.log.size, gate)
     receipts = Receipts(parts.log, reader, () if parts.cosigning is None else parts.cosigning.keys, parts.closed)
     is_auditor_of = partial(SlotAuditor, parts.registry, clock=parts.clock)
     is_auditor = is_auditor_of(parts.slot)
@@ -65,6 +68,7 @@ def build_app(parts: ServeParts) -> web.Application:
     app.add_routes(
         [
             *(web.post(path, handler) for (_, path), handler in hot.items()),
+            web.post("/v1/corrections", calls.handler("correction", corrections.correct)),
             web.get("/v1/receipts/{log}/{index}", calls.handler("receipt", receipts.receipt)),
             web.get("/v1/service-items", calls.handler("service_items", catalogue.service_items)),
             web.get("/v1/evidence-types", calls.handler("evidence_types", catalogue.evidence_types)),
@@ -121,6 +125,7 @@ class AnswerCheck:
             "lookup": schemas.LOOKUP_ANSWER,
             "bundle": schemas.BUNDLE_ANSWER,
             "receipt": schemas.RECEIPT_ANSWER,
+            "correction": schemas.CORRECTION_ANSWER,
             "service_items": schemas.ITEMS_ANSWER,
             "evidence_types": schemas.TYPES_ANSWER,
             "schema": schemas.SCHEMAS_ANSWER,

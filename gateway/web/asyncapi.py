@@ -9,7 +9,7 @@
 
 from typing import Any, Final
 
-from contracts import cloud_events, feeds, messages, rejects
+from contracts import cloud_events, corrections, feeds, messages, rejects
 from contracts.envelope import MAX_ENVELOPE
 from contracts.text import Text
 from gateway.supervision import SUPERVISION_TOPIC
@@ -31,6 +31,7 @@ _HEADERS = {
 _PARAMETERS = {
     "type": {"description": "The id of an evidence type, without version", "examples": ["cn.business-licence"]},
     "adapter": {"description": "The id of an adapter", "examples": ["market-regulation-1"]},
+    "node": {"description": "The id of a node", "examples": ["node-1"]},
 }
 
 
@@ -74,6 +75,14 @@ def _channels() -> dict[str, Any]:
             "rejects.unverified",
             Text("无法确认来源的消息", "What nobody can be told apart by signature"), ("reject",), (), "delete",
         ),
+        "requests": _channel(
+            "requests.{adapter}",
+            Text("发给部门的纠错申请", "Correction requests to a department"), ("correction",), ("adapter",), "delete",
+        ),
+        "replies": _channel(
+            "replies.{node}",
+            Text("部门对纠错申请的答复", "What departments say of them"), ("correctionReply",), ("node",), "delete",
+        ),
         "supervision": _channel(
             SUPERVISION_TOPIC,
             Text("送电子监察的实时事件", "The live feed to supervision: every entry of the audit logs"),
@@ -105,6 +114,10 @@ def _operations() -> dict[str, Any]:
         ("reject", "send", "rejects", Text("节点退回", "A node rejects")),
         ("readRejects", "receive", "rejects", Text("部门查看退回", "The department reads what was refused")),
         ("rejectUnverified", "send", "rejectsUnverified", Text("节点隔离", "A node sets aside")),
+        ("requestCorrection", "send", "requests", Text("节点转交纠错申请", "A node passes a correction request on")),
+        ("readRequests", "receive", "requests", Text("部门查看纠错申请", "The department reads what it is asked")),
+        ("replyToCorrection", "send", "replies", Text("部门答复", "A department replies")),
+        ("readReplies", "receive", "replies", Text("节点读取答复", "A node reads the replies")),
         ("tellSupervision", "send", "supervision", Text("节点上报", "A node tells supervision")),
         ("supervise", "receive", "supervision", Text("电子监察读取", "Supervision reads")),
     )
@@ -133,6 +146,13 @@ def _messages() -> dict[str, Any]:
         ),
         "reject": _message(
             Text("退回", "Reject"), _JWS, "topic@offset of what was refused", f"JWS of a node, typ {rejects.TYP}"
+        ),
+        "correction": _message(
+            Text("纠错申请", "Correction request"), _JWS, "its id", f"JWS of a node, typ {corrections.TYP}"
+        ),
+        "correctionReply": _message(
+            Text("纠错答复", "Reply to a correction request"), _JWS, "the request's id",
+            f"JWS of an adapter, typ {corrections.REPLY_TYP}",
         ),
         "events": _message(
             Text("监察事件", "Events"), _JWS, "the origin of the audit log",

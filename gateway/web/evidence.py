@@ -29,7 +29,7 @@ from gateway.access.question import ByHolder, ByKey
 from gateway.ingest.state import FeedState, feed_state
 from gateway.lookup.feeds import UNREAD, Feed, feed_of
 from gateway.store.reader import Reader, States
-from gateway.store.rows import StoredRecord
+from gateway.store.rows import Row, StoredRecord
 
 _LOOK_SECONDS = 0.5
 
@@ -68,6 +68,13 @@ class Evidence:
         """
         try:
             return self._open().erasures_held_up(now // 1000)
+        except (apsw.Error, Corrupt, UserError) as error:
+            raise _unavailable(error) from None
+
+    def row(self, stream: Stream, record: str) -> Row | None:
+        """How a record stands; None: this node never had one of this id. Raises `Fault` `store_unavailable`."""
+        try:
+            return self._open().row(stream, record)
         except (apsw.Error, Corrupt, UserError) as error:
             raise _unavailable(error) from None
 

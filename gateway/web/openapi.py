@@ -45,6 +45,10 @@ OPERATIONS: Sequence[Operation] = (
         schemas.BUNDLE_ANSWER, schemas.BUNDLE_REQUEST, errors=(*_BODY_ERRORS, 408, 422, 500),
     ),
     Operation(
+        "post", "/v1/corrections", "correction", Text("纠错申请", "A correction request: this data is wrong"),
+        schemas.CORRECTION_ANSWER, schemas.CORRECTION_REQUEST, errors=(*_BODY_ERRORS, 408, 422, 500),
+    ),
+    Operation(
         "get", "/v1/receipts/{log}/{index}", "receipt",
         Text("访问记录及其存证证明(仅限本应用的记录)", "An access record of this app, with its proof"),
         schemas.RECEIPT_ANSWER, errors=(400, 404, 500),

@@ -9,6 +9,7 @@ from audit.log import AuditLog
 from audit.mirror.heads import MirrorHeads
 from audit.witness.cosigning import Cosigning
 from contracts.registry import Snapshot
+from gateway.corrections.spool import Desk
 from gateway.store.reader import Reader
 from gateway.supervision.run import Supervision
 from gateway.tokens.authenticate import Authenticator
@@ -36,7 +37,8 @@ class ServeParts:
     only one), so that a process goes over to another one. `clock` gives Unix ms. `rollback_detectable`: the
     highest head of the log is also known elsewhere (`head_dir`, a witness). `cosigning`: None without witnesses.
     `supervision`: the live feed; None where there is none. `closed`: the logs before this one that are still served,
-    `cosigning_closed`: of those whose last head no witness has cosigned yet. `check_answers`: validate each answer
+    `cosigning_closed`: of those whose last head no witness has cosigned yet. `corrections`: where correction requests
+    go; None: none are taken. `check_answers`: validate each answer
     against its schema before it leaves (tests always do; docs/decisions/0007-serving.md).
     """
 
@@ -58,3 +60,4 @@ class ServeParts:
     supervision: Supervision | None = None
     closed: ClosedLogs = field(default_factory=ClosedLogs)
     cosigning_closed: Sequence[Cosigning] = ()
+    corrections: Desk | None = None

@@ -9,6 +9,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from contracts.corrections import MAX_FIELDS, REASONS
 from contracts.errors import FAULTS
 from contracts.evidence_types import ANNOUNCED, DEPRECATED, ENDED, IN_FORCE
 from contracts.identifiers import HOLDER_SCHEMES
@@ -113,6 +114,24 @@ LOOKUP_REQUEST = _closed(
     },
 )
 BUNDLE_REQUEST = _closed({**_PURPOSE, "holder": HOLDER}, _PURPOSE_MORE)
+
+CORRECTION_REQUEST = _closed(
+    {
+        **_PURPOSE,
+        "evidence_type": _described(_ID, "The id of an evidence type, without version"),
+        "record": _described({**_NAME, "maxLength": 200}, "`record` of the evidence in a lookup's answer"),
+        "reason": {"type": "string", "enum": list(REASONS), "description": "What is wrong with it"},
+    },
+    {
+        "fields": {
+            **_list(_FIELD, MAX_FIELDS),
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "The fields that are wrong; without it, the record as a whole",
+        },
+        **_PURPOSE_MORE,
+    },
+)
 
 RECEIPT = _closed(
     {
@@ -227,6 +246,14 @@ RECEIPT_ANSWER = _closed(
         "record": _described(_TEXT, "The access record, byte for byte: its UTF-8 bytes are the leaf"),
         "proof": _described(_nullable(_TEXT), "c2sp.org/tlog-proof@v1; null until the entry is published"),
         "trust": {"type": "string", "enum": ["durable", "published", "witnessed", "anchored"]},
+        "receipt": RECEIPT,
+    }
+)
+CORRECTION_ANSWER = _closed(
+    {
+        **_ENVELOPE,
+        "correction": _described(_TEXT, "The id of the request"),
+        "due": _described(_TEXT, "Until when the department answers (RFC 3339)"),
         "receipt": RECEIPT,
     }
 )

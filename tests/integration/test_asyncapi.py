@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from contracts.corrections import replies_topic, requests_topic
 from contracts.messages import OPERATIONS
 from contracts.rejects import rejects_topic
 from contracts.streams import Stream
@@ -58,13 +59,16 @@ def test_every_reference_meets_something() -> None:
 
 
 def test_the_addresses_are_those_of_the_program() -> None:
-    filled = {one["address"].format(type="cn.dog", adapter="dogs-1") for one in DOCUMENT["channels"].values()}
+    names = {"type": "cn.dog", "adapter": "dogs-1", "node": "node-1"}
+    filled = {one["address"].format(**names) for one in DOCUMENT["channels"].values()}
     assert filled == {
         Stream("dogs", "dogs-1", "cn.dog").topic,
         REGISTRY_TOPIC,
         rejects_topic("dogs-1"),
         UNVERIFIED_TOPIC,
         SUPERVISION_TOPIC,
+        requests_topic("dogs-1"),
+        replies_topic("node-1"),
     }
     assert all(operation in DOCUMENT["components"]["messages"]["evidence"]["x-content"] for operation in OPERATIONS)
     manifest = DOCUMENT["components"]["messages"]["registryManifest"]

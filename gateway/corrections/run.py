@@ -1,0 +1,229 @@
+"""The thread that carries correction requests to departments and sees what becomes of them.
+
+1. A request goes out when its access record is in the log, and never without: a request whose record never came (the
+   process died between the two) is dropped. At least once, under one id.
+2. What became of it is looked up in the store (a newer message of the record) and on the topic `replies.<node>`, which
+   is read only while something is open. A reply counts under a registered key of the adapter that supplies the stream.
+3. Lateness and answers are notices in the audit log, once each: before a notice is appended, the place in the log is
+   kept in the file, so that a restart finds whether it is there already.
+4. Where the log goes on from a closed one, requests that are open there go on here.
+5. A message log or a store that is away is tried again at the next look; questions do not wait for this thread.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from audit import notices
+from audit.log import AuditLog
+from audit.notices import Notice
+from audit.reader import LogReader
+from audit.threads import guarded
+from contracts import corrections
+from contracts.algorithms import SigningKey, VerifyKey
+from contracts.corrections import Correction
+from contracts.edge.transport import LogUnavailable, OffsetOutOfRange, Reader, Transport
+from contracts.errors import Corrupt, Fault, Unavailable, UserError
+from contracts.registry import Snapshot
+from contracts.streams import Stream
+from gateway.corrections.judge import ABANDON_MS, Open, answer_of, answered_notice, is_late, late_notice
+from gateway.corrections.spool import Spool
+from gateway.store.rows import Row
+
+LOOK_S = 2.0
+END_S = 20.0
+WITHIN = 100_000  # entries after the request among which its record must be
+ORPHAN_MS = 600_000  # after which no record will come any more
+_BATCH = 500
+_HEADERS = (("content-type", b"application/jose"),)
+
+_log = structlog.get_logger("oncegate.corrections")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the thread needs of its process. `rows` gives a record as it stands, asked in the thread alone, and `done`
+    is called there at its end; `clock` gives Unix ms. `former`: closed logs before this one, and their spools."""
+
+    log: AuditLog
+    spool: Spool
+    transport: Transport
+    node: str
+    key: SigningKey
+    registry: Callable[[], Snapshot]
+    rows: Callable[[Stream, str], Row | None]
+    done: Callable[[], None]
+    clock: Callable[[], int]
+    former: Sequence[tuple[LogReader, int, Spool]] = ()
+
+
+@dataclass
+class Carrier:
+    """The thread. `trouble`: why the last look failed, None: it did not."""
+
+    around: Around
+    look_s: float = LOOK_S
+    trouble: str | None = None
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _replies: Reader | None = None
+    _kept: set[str] = field(default_factory=set)
+    _searched: dict[str, int] = field(default_factory=dict)  # how far the log has no record of a request
+
+    def __post_init__(self) -> None:
+        self._thread = guarded("corrections", self._run, self._failed)
+
+    def start(self) -> None:
+        """Raises `Corrupt`, OSError."""
+        for reader, size, spool in self.around.former:
+            _adopt(self.around.spool, spool, reader, size)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(END_S)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(self.look_s) and self.around.log.alive:
+                self._tell(self._look())
+        finally:
+            self._drop_reader()
+            self.around.done()
+
+    def _look(self) -> str | None:
+        """Every open request once; why it could not be done, or None."""
+        try:
+            opened = list(self.around.spool.all())
+            self._read_replies(opened)
+            for one in opened:
+                self._one(one)
+        except UserError as error:
+            self._drop_reader()
+            return error.what.en
+        except (Unavailable, LogUnavailable, OffsetOutOfRange, Corrupt, Fault, OSError) as error:  # rule 5
+            self._drop_reader()
+            return str(error)
+        return None
+
+    def _one(self, one: Open) -> None:
+        sent = one if one.sent else self._sent(one)
+        if sent is None:
+            return
+        row = self.around.rows(sent.correction.stream, sent.correction.record)
+        answer, now = answer_of(sent, row, sent.correction.id in self._kept), self.around.clock()
+        if answer is not None:
+            self._notice(sent, answered_notice(sent, answer, now))
+            self.around.spool.drop(sent)
+        elif is_late(sent, now):
+            told = self._notice(sent, late_notice(sent, now))
+            self.around.spool.keep(told._replace(late=True, telling=None))
+        elif now > sent.correction.due_at + ABANDON_MS:
+            self.around.spool.drop(sent)
+
+    # --- out (rule 1) --------------------------------------------------------------------------------------------
+
+    def _sent(self, one: Open) -> Open | None:
+        """Send it if its record is there; drop it if that will never come."""
+        if not self._recorded(one):
+            if self.around.clock() - one.correction.asked_at > ORPHAN_MS:
+                self.around.spool.drop(one)
+            return None
+        correction = one.correction
+        with self.around.transport.writer() as writer:
+            value = corrections.seal_request(correction, self.around.key)
+            writer.write(corrections.requests_topic(correction.adapter), correction.id.encode(), value, _HEADERS)
+        sent = one._replace(recorded=True, sent=True)
+        self.around.spool.keep(sent)
+        return sent
+
+    def _recorded(self, one: Open) -> bool:
+        first = self._searched.get(one.correction.id, one.after)
+        last = min(self.around.log.size, one.after + WITHIN)
+        if one.recorded or any(_is_of(entry, one) for entry in map(self.around.log.entry, range(first, last))):
+            self._searched.pop(one.correction.id, None)
+            return True
+        self._searched[one.correction.id] = last
+        return False
+
+    # --- back (rules 2 and 3) ------------------------------------------------------------------------------------
+
+    def _read_replies(self, opened: list[Open]) -> None:
+        waiting = {one.correction.id: one.correction for one in opened if one.sent}
+        self._kept &= waiting.keys()
+        if not waiting:
+            self._drop_reader()
+            return
+        topic = corrections.replies_topic(self.around.node)
+        if self._replies is None:
+            self._replies = self.around.transport.reader()
+            self._replies.assign({topic: self._replies.earliest(topic)})
+        believed = adapter_keys(self.around.registry())
+        while records := self._replies.read(_BATCH, 0.0):
+            for record in records:
+                self._take_reply(record.value or b"", believed, waiting)
+
+    def _take_reply(
+        self, value: bytes, believed: Mapping[str, tuple[str, VerifyKey]], waiting: Mapping[str, Correction]
+    ) -> None:
+        with suppress(Fault):  # what nobody registered has signed is nobody's reply
+            reply = corrections.open_reply(value, believed)
+            correction = waiting.get(reply.id)
+            if correction and (correction.organisation, correction.adapter) == (reply.organisation, reply.adapter):
+                self._kept.add(reply.id)
+
+    def _notice(self, one: Open, notice: Notice) -> Open:
+        """Append it, unless a try before a restart did (rule 3)."""
+        if one.telling is None:
+            one = one._replace(telling=self.around.log.size)
+            self.around.spool.keep(one)
+        elif any(_same(self.around.log.entry(index), notice) for index in range(one.telling, self.around.log.size)):
+            return one
+        self.around.log.append_blocking(notice.encode(), notices.NO_OPENING)
+        return one
+
+    def _drop_reader(self) -> None:
+        reader, self._replies = self._replies, None
+        if reader is not None:
+            reader.close()
+
+    def _tell(self, why: str | None) -> None:
+        if why is not None and why != self.trouble:
+            _log.warning("corrections_trouble", reason=why)
+        if why is None and self.trouble is not None:
+            _log.info("corrections_well")
+        self.trouble = why
+
+    def _failed(self, error: BaseException) -> None:
+        self.trouble = type(error).__name__
+        _log.error("corrections_failed", error=self.trouble)
+
+
+def adapter_keys(registry: Snapshot) -> Mapping[str, tuple[str, VerifyKey]]:
+    """The keys under which adapters may reply: the active ones."""
+    return {
+        kid: (signer.adapter.id, signer.key)
+        for kid, signer in registry.signers.items()
+        if signer.entry.status == "active"
+    }
+
+
+def _is_of(entry: bytes, one: Open) -> bool:
+    """Whether it is the record of the request."""
+    return b'"transaction":"%b"' % one.correction.id.encode() in entry and b'"decision":"granted"' in entry
+
+
+def _adopt(own: Spool, former: Spool, reader: LogReader, size: int) -> None:
+    """Rule 4. A death on the way leaves a request in both, and the next start makes it one."""
+    for one in former.all():
+        entries = (reader.entry(index, size) for index in range(one.after, min(size, one.after + WITHIN)))
+        if one.recorded or any(_is_of(entry, one) for entry in entries):
+            own.keep(one._replace(recorded=True, after=0, telling=None))
+        former.drop(one)
+
+
+def _same(entry: bytes, notice: Notice) -> bool:
+    found = notices.parse(entry)
+    return found is not None and (found.kind, found.facts) == (notice.kind, notice.facts)
