@@ -26,7 +26,7 @@ RESTRICTED: Final = "restricted"
 STATES: Mapping[str, Text] = {
     GRANTED: Text("已附", GRANTED),
     ERASED: Text("已销毁", ERASED),
-    RESTRICTED: Text("限制查阅,未附", RESTRICTED),
+    RESTRICTED: Text("限制查阅", RESTRICTED),
 }
 
 
