@@ -101,10 +101,11 @@ class Answers:
         _settle(list(self._waiting.values()), found=False)
 
     def _miss(self, index: int) -> None:
-        """Rule 3: one that waited too long; all others wait for the same mirror."""
-        if not self.away:
-            alarm(UNMIRRORED, log=self._origin, confirmed=self._size, entry=index)
-        self._missed = max(index, self._missed)
+        """Rule 3: one that waited too long; all others wait for the same mirror, and are refused with it."""
+        if self._waiting[index].done():
+            return
+        alarm(UNMIRRORED, log=self._origin, confirmed=self._size, entry=index)
+        self._missed = index
         self.refuse()
 
 

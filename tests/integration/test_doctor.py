@@ -100,7 +100,7 @@ def test_a_healthy_node_has_only_warnings_that_are_explained(healthy: Findings) 
 
 def test_every_check_says_something(healthy: Findings) -> None:
     # An embedded log has no rights, and no witness is configured.
-    assert set(healthy) == {check.name for check in CHECKS} - {"rights", "witnesses"}
+    assert set(healthy) == {check.name for check in CHECKS} - {"rights", "witnesses", "mirror"}
 
 
 def test_nothing_is_changed(city: Layout, tmp_path: Path) -> None:
@@ -535,6 +535,33 @@ BROKEN: list[Case] = [
         "warning",
         "gives no answer that verifies",
         "Look at the network",
+    ),
+    Case(
+        "a mirror that was never heard, instead of other storage",
+        edit('head_dir = "../heads"\n', f'[serve.mirror]\nvkey = "{COSIGNER.public.vkey}"\n'),
+        "mirror",
+        "warning",
+        "has not said yet which head it holds",
+        "name and key in mirror.toml",
+        {"disk", "audit_log"},
+    ),
+    Case(
+        "answers that wait for no mirror",
+        edit('head_dir = "../heads"\n', 'head_dir = "../heads"\ndurable = "mirrored"\n'),
+        "configuration",
+        "failed",
+        "durable = mirrored needs [serve.mirror]",
+        "keygen mirror",
+        {"*"},
+    ),
+    Case(
+        "a mirror's key that is none",
+        edit('head_dir = "../heads"\n', 'head_dir = "../heads"\n[serve.mirror]\nvkey = "x"\n'),
+        "configuration",
+        "failed",
+        "Not the verifier key of a mirror",
+        "keygen mirror",
+        {"*"},
     ),
     Case("a port that is taken", port_taken, "serve", "failed", "Another program has the port", "another port"),
     Case("a serve that does not listen", slot_locked, "serve", "failed", "nothing answers", "see its log"),
