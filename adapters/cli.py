@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from adapters.corrections_cli import add_to as add_corrections_commands
 from adapters.officer_cli import add_to as add_officers_commands
 from contracts.edge.output import command_line, complain, emit_json, is_full_disk, progress, run, say
 from contracts.errors import Corrupt, UserError
@@ -154,6 +155,7 @@ def _guarded(action: Callable[[], int]) -> int:
 
 
 add_officers_commands(app, _guarded)
+add_corrections_commands(app, _guarded)
 
 
 # --- run and approve -----------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""What officers decided, in the outbox: erasures, readmissions, new epochs; who was erased, whose row may come back.
+"""What officers decided, in the outbox: erasures, readmissions, new epochs, corrections not made; who was erased, whose
+row may come back.
 
 1. An erasure is requested, then approved by its number, then done: exactly the records that the request named.
    The same request again is the same entry.
@@ -19,7 +20,7 @@ from adapters.outbox_tables import Sealed, StreamState
 from contracts.errors import UserError
 from contracts.text import Text
 
-ERASE, READMIT, NEW_EPOCH = "erase", "readmit", "new-epoch"
+ERASE, READMIT, NEW_EPOCH, KEEP = "erase", "readmit", "new-epoch", "keep"
 REQUESTED, APPROVED, DONE = "requested", "approved", "done"
 
 _SAME = "SELECT * FROM journal WHERE (stream, act, state, reason, records) = (?, 'erase', 'requested', ?, ?)"
@@ -120,6 +121,17 @@ def begin_epoch(outbox: Outbox, state: StreamState, now_ms: int, reason: str) ->
     with outbox.transaction() as db:
         _added(db, state, now_ms // 1000, NEW_EPOCH, DONE, reason, "[]")
     return epoch
+
+
+def keep(outbox: Outbox, state: StreamState, request: str, reason: str, at: int) -> JournalEntry:
+    """A correction request was looked at, and the data is right."""
+    with outbox.transaction() as db:
+        return _added(db, state, at, KEEP, DONE, reason, orjson.dumps([request]).decode())
+
+
+def kept(outbox: Outbox) -> frozenset[str]:
+    """The correction requests that were answered so."""
+    return frozenset(request for entry in entries(outbox) if entry.act == KEEP for request in entry.records)
 
 
 def closed(outbox: Outbox, state: StreamState) -> Closed:
