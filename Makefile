@@ -41,7 +41,7 @@ test: setup-dev lint ## everything
 
 test-long: setup-dev ## the whole matrix of faults on real Kafka, 11 to 25 minutes
 	$(BIN)/python -m pytest --long tests/e2e/faults tests/integration/test_disk_full_adapter.py \
-	  tests/integration/test_disk_full_node.py tests/integration/test_clock.py
+	  tests/integration/test_disk_full_node.py tests/integration/test_clock.py tests/integration/test_audit_strace.py
 
 lint: .venv/.dev ## ruff, its formatter, mypy --strict, import rules
 	$(BIN)/ruff check .
