@@ -83,7 +83,8 @@ OPERATIONS: Sequence[Operation] = (
         _ANY_TEXT, authenticated=False, errors=(403, 404), media="application/octet-stream",
     ),
     Operation(
-        "get", "/audit/logs", "auditLogs", Text("本进程写入的审计日志", "The audit logs that this process writes"),
+        "get", "/audit/logs", "auditLogs",
+        Text("本进程写入的审计日志与之前已关闭的日志", "The audit log that this process writes, and closed ones before it"),
         _ANY_OBJECT, authenticated=False,
     ),
     Operation(
