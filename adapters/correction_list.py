@@ -38,7 +38,7 @@ _NEVER = Text("本机发件箱没有该数据流", "This outbox does not have th
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request. `answered`: `kept`, `published` anew, or "" while it is open. `file` and `line`: where the row stood,
+    """One request. `answered`: `kept`, `published` anew, or "" while it is open. `file` and `line`: where the row is,
     if the outbox knows."""
 
     request: Correction

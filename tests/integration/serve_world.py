@@ -28,6 +28,7 @@ from contracts.registry.snapshot import Contents
 from contracts.streams import Position, Stream
 from contracts.text import Text
 from gateway.client import TokenClient, tls_context
+from gateway.corrections.spool import Desk
 from gateway.ingest.lookups import lookups_of_message
 from gateway.ingest.state import StreamState, Told
 from gateway.store.reader import Reader
@@ -172,6 +173,7 @@ class City:
     mirror: MirrorHeads | None = None
     mirror_wait_s: float | None = None  # None: answers do not wait for a mirror
     supervision: Supervision | None = None  # neither
+    corrections: Desk | None = None
 
     def client(self) -> TokenClient:
         """The window's approval system: bound by its certificate."""
@@ -253,6 +255,7 @@ def parts_of(city: City, port: int, check_answers: bool = True) -> ServeParts:
         mirror=city.mirror,
         mirror_wait_s=city.mirror_wait_s,
         supervision=city.supervision,
+        corrections=city.corrections,
         check_answers=check_answers,
         closed=city.closed,
     )
