@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from audit.api.asking import Given, QuestionInvalid
 from audit.api.checking import breaches
@@ -65,7 +66,7 @@ async def _form(request: web.Request, most: int, file: str) -> Given:
             if not isinstance(part, BodyPartReader) or part.name not in ("question", file) or part.name in found:
                 raise Fault("upload_invalid", detail=f"question, {file}")
             found[part.name] = await _collected(_chunks(part), most - sum(map(len, found.values())))
-    except (ValueError, AssertionError):  # aiohttp's words for a form that is none
+    except (ValueError, AssertionError, HttpProcessingError):  # aiohttp's words for a form that is none
         raise Fault("upload_invalid", detail=f"question, {file}") from None
     if "question" not in found:
         raise Fault("upload_invalid", detail=f"question, {file}")

@@ -38,6 +38,10 @@ class What:
     keys: TokenKeys | None = field(repr=False)
 
 
+class _Stopped(Exception):
+    """Between two batches somebody said `close`."""
+
+
 class Following:
     """A thread that follows. `states` is for any thread: origin, or directory, → how it goes."""
 
@@ -51,7 +55,7 @@ class Following:
         self._thread.start()
 
     def close(self) -> None:
-        """After the log that is being followed; it goes on there another time."""
+        """After the batch that is being written; the next start goes on from there."""
         self._stop.set()
         self._thread.join()
 
@@ -59,12 +63,18 @@ class Following:
         return dict(self._states)
 
     def _run(self) -> None:
+        said = ""
         while not self._stop.is_set():
             try:
                 with writing(self._what.index) as db:
                     self._follow(db)
+            except _Stopped:
+                return
             except (UserError, OSError) as error:
-                alarm("index_not_followed", error=type(error).__name__, why=getattr(error, "strerror", str(error)))
+                why = str(error)
+                if why != said:  # once, not every few seconds
+                    alarm("index_not_followed", error=type(error).__name__, why=why)
+                said = why
             self._stop.wait(self._what.every_s)
 
     def _follow(self, db: apsw.Connection) -> None:
@@ -83,7 +93,7 @@ class Following:
         try:
             source = source_of(directory, self._what.vkeys).source
             name = source.key.name
-            done = follower.follow(source)
+            done = follower.follow(source, self._go_on)
         except Differs as found:
             self._became(name, DIFFERS, what=found.what.en, where=found.where)
         except (UserError, Fault, Corrupt) as error:
@@ -92,6 +102,10 @@ class Following:
             if done.new:
                 info("indexed", log=name, size=done.size, new=done.new)
             self._became(name, FOLLOWED)
+
+    def _go_on(self, _: int) -> None:
+        if self._stop.is_set():
+            raise _Stopped
 
     def _became(self, name: str, state: str, **facts: str) -> None:
         if self._states.get(name) != state and state != FOLLOWED:

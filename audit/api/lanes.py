@@ -98,16 +98,25 @@ class Lane:
 
     @contextmanager
     def _connection(self) -> Iterator[apsw.Connection]:
+        """One that is free, or a new one; after an error of the index itself it is not used again."""
+        db = self._free()
         try:
-            db = self._connections.get_nowait()
-        except Empty:
-            db = self._open()
-        with as_system_errors(self._path), undamaged(self._path):
-            yield db
+            with as_system_errors(self._path), undamaged(self._path):
+                yield db
+        except (UserError, OSError) as error:
+            db.close()
+            raise Fault("index_unavailable", detail=type(error).__name__) from None
+        except Fault:
+            self._connections.put(db)
+            raise
         self._connections.put(db)
 
-    def _open(self) -> apsw.Connection:
+    def _free(self) -> apsw.Connection:
+        try:
+            return self._connections.get_nowait()
+        except Empty:
+            pass
         try:
             return open_index(self._path)
-        except UserError as error:
-            raise Fault("index_unavailable", detail=error.what.en) from None
+        except (UserError, OSError) as error:
+            raise Fault("index_unavailable", detail=type(error).__name__) from None

@@ -7,7 +7,7 @@ that are questions: path, name in the log of questions, schema, upload, and whic
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -28,6 +28,8 @@ from audit.search.rules import Limits, analyse
 from audit.search.tokens import TokenKeys
 from contracts.encoding import Json, canonical
 from contracts.errors import Fault
+
+MAX_FINDINGS: Final = 20_000
 
 _CASES, _ROSTER = "cases.csv", "roster.csv"
 
@@ -133,6 +135,7 @@ def analysis(given: Given, work: Work, desk: Desk) -> Prepared:
 
 def _analyse(work: Work, _: Cursor | None, filters: Filters, limits: Limits) -> Answered:
     findings = analyse(rows_of(work.index, work.rows(work.index.entries(filters))), limits)
+    _bounded(findings)
     told = [finding_json(finding, work.index.positions(finding.places)) for finding in findings]
     not_applied = silent("holder" in known_checks(work.index.db), bool(limits.own))
     return Answered({"findings": told, "not_applied": not_applied}, len(told))
@@ -161,7 +164,14 @@ def _reconcile(
     work: Work, _: Cursor | None, filters: Filters, cases: Mapping[bytes, Case], auditor: X25519PrivateKey | None
 ) -> Answered:
     found = reconcile(cases, work.rows(work.index.entries(filters)))
+    _bounded(found.findings)
     return Answered(reconciled_json(found, hits_of(work.index, found), auditor), len(found.findings))
+
+
+def _bounded(findings: Sequence[object]) -> None:
+    """What nobody reads is not sent."""
+    if len(findings) > MAX_FINDINGS:
+        raise Fault("question_too_large", detail=f"more than {MAX_FINDINGS} findings")
 
 
 def _with_file(prepared: Prepared, file: bytes | None) -> Prepared:

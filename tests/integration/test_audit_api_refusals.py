@@ -11,9 +11,12 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from audit.api import lanes, schemas
+from audit.api import lanes, questions, schemas
 from audit.api.config import load
+from audit.api.server import LIMITS
 from contracts.errors import ERRORS, Fault, UserError
 from tests.integration.api_world import HOLDER, Office, entry_path, furnish, running
 from tests.integration.audit_support import FailingDisk
@@ -274,3 +277,62 @@ def test_each_auditor_has_a_certificate_of_their_own(town: Path, tmp_path: Path)
     config.write_text(config.read_text().replace('"wang.crt"', '"li.crt"'))
     with pytest.raises(UserError, match="certificate of their own"):
         load(config)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                b"--cut",
+                b"--cut--",
+                b"\r\n",
+                b"\r\n\r\n",
+                b"\n",
+                b'Content-Disposition: form-data; name="question"',
+                b'Content-Disposition: form-data; name="cases"',
+                b"Content-Transfer-Encoding: base64",
+                b"Content-Length: 9",
+                b"Content-Type: multipart/mixed; boundary=x",
+                b"x: " + b"y" * 9000,
+                b'{"purpose":"w","filters":{}}',
+                b"case\n1\n",
+                b"\xff",
+                b"Content-Encoding: gzip",
+            ]
+        ),
+        max_size=12,
+    )
+)
+def test_any_form_is_refused_or_answered(office: Office, pieces: list[bytes]) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=cut"}
+    answer = office.ask("li", "POST", "/v1/reconciliations", b"".join(pieces), headers)
+    assert answer.status in (200, 400, 422), answer.body
+
+
+def test_a_lost_index_is_said(town: Path, tmp_path: Path) -> None:
+    assert index(tmp_path, str(town / "b"), *keys(town, "one", "two")) == 0
+    with running(furnish(tmp_path, town, tmp_path / "index")) as office:
+        (tmp_path / "index").rename(tmp_path / "away")
+        assert refused(office.post("li", "/v1/searches", filters={})) == (503, "index_unavailable")
+        (tmp_path / "away").rename(tmp_path / "index")
+        assert office.post("li", "/v1/searches", filters={}).status == 200
+
+
+def test_too_many_findings_are_not_sent(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "MAX_FINDINGS", 5)
+    for answer in (
+        office.post("li", "/v1/analyses", filters={"log": A}),
+        office.upload("li", "/v1/reconciliations", "cases", b"case\nother\n", filters={"log": A}),
+    ):
+        assert refused(answer) == (422, "question_too_large")
+
+
+def test_who_says_nothing_is_not_kept(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LIMITS, "keepalive_timeout", 0.3)
+    with running(furnish(tmp_path, town, town / "index")) as other:
+        for sent in (b"", b"GET /v1/logs HTTP/1.1\r\nHost: x\r\n"):
+            raw = socket.create_connection(("127.0.0.1", other.port), 30)
+            with other.context(None).wrap_socket(raw, server_hostname="127.0.0.1") as plain:
+                plain.sendall(sent)
+                assert plain.recv(1) == b""
