@@ -84,7 +84,7 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation(
         "get", "/audit/logs", "auditLogs",
-        Text("本进程写入的审计日志与之前已关闭的日志", "The audit log that this process writes, and closed ones before it"),
+        Text("本进程的审计日志,含已关闭的", "The audit log that this process writes, and closed ones before it"),
         _ANY_OBJECT, authenticated=False,
     ),
     Operation(
