@@ -6,10 +6,11 @@
 2. Pages of 50 for questions of all kinds: everything, one organisation, a rare combination, a clerk, a case, a holder,
    a time, a page far back, nothing found. Each is asked several times, with the index opened anew; the slowest median
    counts. Questions of people include making the token, not reading the key.
-3. Of ten million, all but the last `TAIL` come into the index without a log and its cryptography: rows and tokens of
-   the same kind, by the writer of the index. Making and opening ten million sealed records takes most of an hour and
-   would measure rule 1 again. The last ones are a real log that is followed into the index of that size, so the rate
-   is that of following at ten million; the pages are of the whole.
+3. Of ten million, all but the last `TAIL` come into the index without a log and its cryptography, and SQLite builds its
+   B-trees afterwards: making and opening ten million sealed records takes most of an hour and would measure rule 1
+   again. Rows are as many and as different as in a log; tokens are random but for whom the questions ask. The last ones
+   are a real log that is followed into the index of that size, so the rate is that of following at ten million; the
+   pages are of the whole.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
-from functools import cache, partial
+from hashlib import blake2b
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -30,14 +31,12 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from audit.log import AuditLog, LogSettings
 from audit.record import AccessFacts, record
 from audit.search.asked import filters_of, parse
-from audit.search.batches import Batch, Batches
 from audit.search.database import keep_checks, meta, open_index, transaction, writing
 from audit.search.filters import Cursor
-from audit.search.follow import BUNDLES, Follower, Source
+from audit.search.follow import Follower, Source
 from audit.search.query import Index
-from audit.search.rows import FACETS, Access, Shape, entry_id
-from audit.search.tokens import TokenKeys, Tokens, case_token, clerk_token, holder_token, token_keys
-from audit.tiles import WIDTH
+from audit.search.rows import DAY_MS, FACETS, entry_id
+from audit.search.tokens import TokenKeys, case_token, clerk_token, holder_token, token_keys
 from contracts.algorithms import SigningKey
 from contracts.encoding import canonical
 from tests.bench.audit import FACTS
@@ -52,8 +51,12 @@ PAGE = 50
 _START = 1_763_741_600_000
 _YEAR_MS = 365 * 86_400_000
 _CHUNK = 20_000
-_FILLED = "INSERT INTO logs (origin, vkey, directory, size, root, other, erased) VALUES ('filled', '', '', 0, '', 0, 0)"
-_FRAME = BUNDLES * WIDTH  # a transaction of the writer's
+_REFUSED, _CLERKS, _ASKED = 0.04, 3000, 17
+_SHAPES = 40 * 4 * 60 * 2  # organisations, units, items; granted or refused
+_FILLED = "INSERT INTO logs (origin, vkey, directory, size, root, other, erased) VALUES ('filled', '', '', ?, '', 0, 0)"
+_SHAPE = "".join(("INSERT INTO shapes VALUES (NULL", ",?" * (len(FACETS) + 1), ")"))
+_INDEXES = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+_COUNTED = "INSERT INTO counts SELECT ?1, shape, time / ?2, count(*) FROM entries GROUP BY 2, 3"
 _TIMES = 5
 
 _QUESTIONS: Mapping[str, tuple[str, ...]] = {
@@ -100,26 +103,50 @@ def _fill(db: apsw.Connection, keys: TokenKeys, numbers: range, entries: int) ->
     if not numbers:
         return {}
     started = time.perf_counter()
-    batches, chance = Batches(db), Random(20261122)
-    clerks, accesses = cache(partial(clerk_token, keys)), cache(_access)
-    db.execute(_FILLED)
-    log = db.last_insert_rowid()
-    for first in range(0, len(numbers), _FRAME):
-        batch = Batch()
-        for position in numbers[first : first + _FRAME]:
-            one = _drawn(chance, entries)
-            access = replace(accesses(*one[:4]), time=_time(position, entries))
-            case, holder = case_token(keys, one.case), holder_token(keys, "cn.uscc", one.holder)
-            batches.add(batch, entry_id(log, position), access, Tokens(clerks(one.clerk), case, holder))
-        batches.write(log, batch, min(first + _FRAME, len(numbers)), b"")
+    with transaction(db):
+        db.execute(_FILLED, (len(numbers),))
+        log = db.last_insert_rowid()
+        db.executemany(_SHAPE, map(_shape, range(_SHAPES)))
+        indexes = db.execute(_INDEXES).fetchall()
+        for name, _ in indexes:
+            db.execute(f"DROP INDEX {name}")
+        db.executemany("INSERT INTO entries VALUES (?,?,?,?,?,?)", _rows(keys, log, numbers, entries))
+        db.execute(_COUNTED, (log, DAY_MS))
+        for _, made in indexes:
+            db.execute(str(made))
     elapsed = time.perf_counter() - started
     return {"filled_without_cryptography": float(len(numbers)), "filled_per_second": len(numbers) / elapsed}
 
 
-def _access(organisation: int, unit: int, item: int, refused: bool) -> Access:
-    facts = _facts(0, 1, _Drawn(organisation, unit, item, refused, "", "", ""))
-    values = tuple(getattr(facts, name) for name in FACETS)
-    return Access(0, Shape(values, canonical(sorted(facts.evidence_types)).decode()), "")
+def _rows(
+    keys: TokenKeys, log: int, numbers: range, entries: int
+) -> Iterator[tuple[int, int, int, bytes, bytes, bytes]]:
+    chance = Random(20261122).random
+    clerks = [clerk_token(keys, f"clerk-{number}") for number in range(_CLERKS)]
+    asked_case, asked_holder = (
+        case_token(keys, f"case-{_ASKED}"),
+        holder_token(keys, "cn.uscc", f"HOLDER{_ASKED}") or b"",
+    )
+    cases, holders = entries // 3, entries // 4
+    for number in numbers:
+        drawn = int(chance() * _SHAPES) & ~1 | (chance() < _REFUSED)  # an odd shape is a refusal
+        case, holder = int(chance() * cases), int(chance() * holders)
+        case_ = asked_case if case == _ASKED else _like(b"c", case)
+        holder_ = asked_holder if holder == _ASKED else _like(b"h", holder)
+        yield entry_id(log, number), _time(number, entries), drawn + 1, clerks[int(chance() * _CLERKS)], case_, holder_
+
+
+def _like(kind: bytes, number: int) -> bytes:
+    """As random, and as often the same, as the token of somebody whom no question asks for."""
+    return blake2b(number.to_bytes(8, "big"), digest_size=16, person=kind).digest()
+
+
+def _shape(number: int) -> tuple[str | None, ...]:
+    rest, refused = divmod(number, 2)
+    rest, item = divmod(rest, 60)
+    organisation, unit = divmod(rest, 4)
+    facts = _facts(0, 1, _Drawn(organisation, unit, item, bool(refused), "", "", ""))
+    return (*(getattr(facts, name) for name in FACETS), canonical(sorted(facts.evidence_types)).decode())
 
 
 def _salt(found: Mapping[str, str | bytes]) -> bytes:
@@ -170,9 +197,9 @@ class _Drawn(NamedTuple):
 
 
 def _drawn(chance: Random, entries: int) -> _Drawn:
-    refused, unit = chance.random() < 0.04, chance.randrange(4)
+    refused, unit = chance.random() < _REFUSED, chance.randrange(4)
     organisation, item = chance.randrange(40), chance.randrange(60)
-    holder, clerk = f"HOLDER{chance.randrange(entries // 4)}", f"clerk-{chance.randrange(3000)}"
+    holder, clerk = f"HOLDER{chance.randrange(entries // 4)}", f"clerk-{chance.randrange(_CLERKS)}"
     return _Drawn(organisation, unit, item, refused, holder, clerk, f"case-{chance.randrange(entries // 3)}")
 
 
