@@ -7,6 +7,8 @@
    while the log grows; when one is gone, the newer checkpoint is taken. Hash tiles of earlier heads come along until
    their full one exists, as tlog-tiles demands of who serves them; earlier partial bundles do not: only the auditor
    could ask for them, and a mirror follows the newest head.
+   They are gone through twice, the second time for a newer head: a row that was erased meanwhile has its notice in it.
+   Orders about openings come last, so that each notice has its order.
 3. Recovery must accept the copy, or there is none. A segment of frames is always there; without one, entries could have
    been lost unseen.
 4. A copy that is brought back is verified entirely, and against the highest head known elsewhere: an older one is
@@ -17,6 +19,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,6 +27,7 @@ from audit import holds
 from audit.checkpoints import Checkpoint, open_note
 from audit.derive import opening_path
 from audit.notes import NoteKey, parse_vkey
+from audit.orders import files as orders
 from audit.reader import LogReader
 from audit.recovery import check_head, recover, segment_path
 from audit.tiles import WIDTH, bundles, hash_tiles
@@ -55,10 +59,12 @@ def copy(directory: Path, into: Path) -> Checkpoint:
     key = log_key(directory)
     (into / "frames").mkdir(parents=True)
     _copy_frames(directory, into)
+    passed = 0
     for _ in range(_TRIES):
         note = (directory / "checkpoint").read_bytes()
         head = open_note(note, key)[0]
-        if _link_all(directory, into, head.size):
+        passed += _link_all(directory, into, head.size)
+        if passed == 2:
             break
         time.sleep(_PAUSE_S)
     else:
@@ -67,6 +73,7 @@ def copy(directory: Path, into: Path) -> Checkpoint:
     shutil.copy2(directory / "vkey", into / "vkey")
     if (directory / holds.FILE).is_file():
         shutil.copy2(directory / holds.FILE, into / holds.FILE)
+    _copy_orders(directory, into)
     _settle_frames(into, key, head)
     recover(LogReader(into, key), head)
     return head
@@ -163,6 +170,15 @@ def _earlier(directory: Path, size: int) -> Iterator[str]:
             for narrower in sorted((directory / tile.path).parent.glob("*")):
                 if narrower.name.isdigit() and int(narrower.name) < tile.width:
                     yield narrower.relative_to(directory).as_posix()
+
+
+def _copy_orders(directory: Path, into: Path) -> None:
+    """Carried out or not: who goes on from the copy carries out the rest."""
+    for path in (directory / orders.DIRECTORY).rglob("*.note"):
+        target = into / path.relative_to(directory)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # it is not pending any more
+            shutil.copyfile(path, target)
 
 
 def _day_keys(directory: Path) -> Iterator[str]:

@@ -149,13 +149,15 @@ class AuditLog:
         return self.append_blocking(entry, opening)
 
     def erase(self, positions: Ranges) -> None:
-        """Empty the sealed opening rows at `positions`; durable on return, everywhere but in frames. Blocks.
+        """Empty the sealed opening rows at `positions`, once all that is durable now is published; durable on return,
+        everywhere but in frames. Blocks.
 
         Raises `Fault` `audit_unavailable`, `Corrupt` when rows are missing, ValueError for positions beyond the log.
         """
-        if positions.last >= self.size:
+        size = self.size
+        if positions.last >= size:
             raise ValueError("only what is durable can be erased")
-        self._publisher.erase(positions).result()
+        self._publisher.erase(positions, size).result()
 
     def entry(self, index: int) -> bytes:
         """A durable entry, published or not; raises `Fault` `entry_unknown`."""

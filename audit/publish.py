@@ -124,7 +124,7 @@ class Publisher:
         self._changed = threading.Condition()
         self._waiting: list[Batch] = []
         self._retired: list[Segment] = []
-        self._erasures: list[tuple[Ranges, Future[None]]] = []
+        self._erasures: list[tuple[int, Ranges, Future[None]]] = []
         self._stopping = False
         self.published = published
         self.listeners: list[Callable[[], None]] = []
@@ -146,8 +146,9 @@ class Publisher:
             self._retired.append(segment)
             self._changed.notify_all()
 
-    def erase(self, positions: Ranges) -> "Future[None]":
-        """Empty the opening rows at `positions`, which are durable, in every file but frames, once they are published.
+    def erase(self, positions: Ranges, size: int) -> "Future[None]":
+        """Empty the opening rows at `positions` in every file but frames, once `size` entries are published: those
+        that say why are among them.
 
         The future fails with `Fault` `audit_unavailable` when the log ends before, `Corrupt` when rows are missing.
         """
@@ -156,7 +157,7 @@ class Publisher:
             if self._stopping:
                 done.set_exception(Fault("audit_unavailable"))
             else:
-                self._erasures.append((positions, done))
+                self._erasures.append((size, positions, done))
             self._changed.notify_all()
         return done
 
@@ -182,7 +183,7 @@ class Publisher:
             self._waiting, self._retired, self._stopping = [], [], True
             erasures, self._erasures = self._erasures, []
             self._changed.notify_all()
-        for _, done in erasures:
+        for _, _, done in erasures:
             done.set_exception(Fault("audit_unavailable"))
 
     def _unpublished(self) -> int:
@@ -224,9 +225,9 @@ class Publisher:
     def _erase_rows(self) -> None:
         """Those that are published by now; what became durable meanwhile is, after the next round."""
         with self._changed:
-            due = [one for one in self._erasures if one[0].last < self.published.size]
+            due = [one for one in self._erasures if one[0] <= self.published.size]
             self._erasures = [one for one in self._erasures if one not in due]
-        for positions, done in due:
+        for _, positions, done in due:
             try:
                 self._edge = self._press.erase(self._edge, positions)
             except Corrupt as error:

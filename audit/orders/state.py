@@ -123,9 +123,13 @@ def state_of(reader: LogReader, size: int, auditor: NoteKey | None = None) -> St
 def restricted(reader: LogReader, size: int, auditor: NoteKey | None = None) -> Ranges:
     """The positions whose openings must not be shown, searched or handed out. Reads the whole log once; arguments as in
     `state_of`; raises `Corrupt`."""
-    state = state_of(reader, size, auditor)
-    early = (order for order in files.on_file(reader, auditor) if order.digest not in state.carried_out)
+    return effective(state_of(reader, size, auditor), files.on_file(reader, auditor))
+
+
+def effective(state: State, here: Iterable[Order]) -> Ranges:
+    """The restricted positions, with those of orders that are `here` and have no notice yet (rule 3)."""
     found = state.restricted
-    for order in early:
-        found |= order.positions if order.action == RESTRICT else NONE
+    for order in here:
+        early = order.action == RESTRICT and order.digest not in state.carried_out
+        found |= order.positions if early else NONE
     return found

@@ -14,6 +14,7 @@ _INSERT = "INSERT INTO entries VALUES (?,?,?,?,?,?)"
 _INDEXED = """
 UPDATE logs SET size = ?, root = ?, other = other + ?, erased = erased + ? WHERE id = ?
 """
+_AGAIN = "UPDATE entries SET clerk = ?, case_number = ?, holder = ? WHERE id = ?"
 _COUNT = "INSERT INTO counts VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
 
 _Row = tuple[int, int, int, bytes | None, bytes | None, bytes | None]
@@ -45,6 +46,11 @@ class Batches:
             batch.erased += 1
             tokens = _NO_TOKENS
         batch.rows.append((entry, access.time, shape, tokens.clerk, tokens.case, tokens.holder))
+
+    def again(self, entry: int, tokens: Tokens | None) -> None:
+        """Tokens for a record that is indexed without; within a transaction."""
+        if tokens is not None:
+            self._db.execute(_AGAIN, (tokens.clerk, tokens.case, tokens.holder, entry))
 
     def write(self, log: int, batch: Batch, size: int, root: bytes) -> None:
         """One transaction: the batch, and that the log is indexed up to `size`."""

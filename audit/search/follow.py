@@ -7,7 +7,8 @@
 3. What was indexed before must be the beginning of this log: the root at the old size is computed again from checked
    hashes. A shorter log, or another one, is refused.
 4. With the auditor's key each opening must be the one that its leaf committed to; tokens are made from it. An erased
-   opening is counted. Opening rows that are missing are refused: a search would not find what they hold.
+   opening is counted. Opening rows that are missing are refused: a search would not find what they hold. A restricted
+   one is not opened (`withheld`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -20,12 +21,15 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from audit.checkpoints import Checkpoint, open_note
 from audit.merkle import TILE_HEIGHT, Tree, leaf_hash, root_of
 from audit.notes import NoteKey
+from audit.orders.state import Noticed, noticed
 from audit.reader import LogReader
+from audit.search import withheld
 from audit.search.batches import Batch, Batches
 from audit.search.database import transaction
 from audit.search.opener import Opener
 from audit.search.rows import access_of, entry_id
 from audit.search.tokens import TokenKeys, Tokens
+from audit.search.withheld import Withheld
 from audit.tiles import WIDTH
 from contracts.errors import Corrupt, Fault
 from contracts.text import Text
@@ -107,10 +111,11 @@ class Follower:
             raise Differs(_FORKED)
         self._db.execute(_PLACED, (str(source.directory.resolve()), known.number))  # proofs are made from there
         opener = None if self._auditor is None else Opener(reader, self._auditor, self._keys)
+        orders = Withheld() if opener is None else self._orders(hashes, reader, opener, known)
         at = known.size
         while at < head.size:
             end = min(head.size, (at // WIDTH + BUNDLES) * WIDTH)
-            batch = self._batch(hashes, opener, known.number, at, end)
+            batch = self._batch(hashes, opener, orders, known.number, at, end)
             self._batches.write(known.number, batch, end, hashes.root_at(end))
             advance(end - at)
             at = end
@@ -134,7 +139,21 @@ class Follower:
         found = self._db.execute("SELECT id, vkey, size, root FROM logs WHERE origin = ?", (origin,)).fetchone()
         return None if found is None else (found[0], found[1], found[2], found[3])
 
-    def _batch(self, hashes: "_Hashes", opener: Opener | None, log: int, at: int, end: int) -> Batch:
+    def _orders(self, hashes: "_Hashes", reader: LogReader, opener: Opener, known: _Known) -> Withheld:
+        """What orders say up to the head, carried out on what is indexed already."""
+        before = withheld.read(self._db, known.number)
+        first = 0 if before is None else known.size
+        now = withheld.after(before, hashes.notices(first), reader)
+        with transaction(self._db):
+            for position in withheld.keep(self._db, known.number, known.size, before, now):
+                access = access_of(hashes.entries(position // WIDTH)[position % WIDTH])
+                row = opener.rows(position // WIDTH, hashes.size)[position % WIDTH]
+                if access is not None:
+                    tokens = _tokens(opener, position, row, access.commit)
+                    self._batches.again(entry_id(known.number, position), tokens)
+        return now
+
+    def _batch(self, hashes: "_Hashes", opener: Opener | None, orders: Withheld, log: int, at: int, end: int) -> Batch:
         batch = Batch()
         for number in range(at // WIDTH, -(-end // WIDTH)):
             first = number * WIDTH
@@ -146,7 +165,9 @@ class Follower:
                     batch.other += 1
                     continue
                 tokens: Tokens | None = Tokens()
-                if opener is not None and rows is not None:
+                if position in orders.state.erased:
+                    tokens = None
+                elif opener is not None and rows is not None and position not in orders.positions:
                     tokens = _tokens(opener, position, rows[position - first], access.commit)
                 self._batches.add(batch, entry_id(log, position), access, tokens)
         return batch
@@ -212,6 +233,14 @@ class _Hashes:
         if not right:
             raise Differs(_ALTERED, str(self._first_wrong(number, leaves)))
         return entries
+
+    def notices(self, first: int) -> Iterator[Noticed]:
+        """The notices about openings from entry `first` on."""
+        for number in range(first // WIDTH, -(-self.size // WIDTH)):
+            for position, entry in enumerate(self.entries(number), number * WIDTH):
+                found = noticed(position, entry) if position >= first else None
+                if found is not None:
+                    yield found
 
     def _first_wrong(self, number: int, leaves: Sequence[bytes]) -> int:
         """By the stored leaf hashes, where these are right; else the bundle's first."""

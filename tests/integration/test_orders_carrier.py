@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from audit import backup
 from audit.disk import Disk
 from audit.log import AuditLog, Limits
 from audit.openings import key_id_of, key_path
@@ -243,3 +244,15 @@ def test_power_is_lost_at_every_call(filled: Path, calls: list[str], tmp_path: P
         _run(directory, disk)
         disk.lose_power()
         _check(directory, gone)
+
+
+def test_a_backup_has_the_orders_too(filled: Path, tmp_path: Path) -> None:
+    """One that is taken while an order waits carries it out when somebody goes on from it."""
+    shutil.copytree(filled, tmp_path / "log")
+    gone = sealed_rows(filled, parse(POSITIONS))
+    backup.copy(tmp_path / "log", tmp_path / "before")
+    _check(tmp_path / "before", gone)
+    _check(tmp_path / "log", gone)
+    backup.copy(tmp_path / "log", tmp_path / "after")
+    assert anywhere(tmp_path / "after", *gone) == []
+    assert backup.check(tmp_path / "after", None).size == 259
