@@ -104,12 +104,15 @@ class LogReader:
         return split_hashes(data, there)[:width]
 
     def nodes(self, size: int) -> merkle.Nodes:
-        """The perfect subtrees of the tree of `size` leaves."""
+        """The perfect subtrees of the tree of `size` leaves. For one proof: each tile is read once, and kept."""
+        tiles: dict[tuple[int, int], list[bytes]] = {}
 
         def node(height: int, index: int) -> bytes:
             level, above = divmod(height, merkle.TILE_HEIGHT)
             number, offset = divmod(index << above, WIDTH)
-            row = self.hashes(level, number, size)[offset : offset + (1 << above)]
+            if (level, number) not in tiles:
+                tiles[level, number] = self.hashes(level, number, size)
+            row = tiles[level, number][offset : offset + (1 << above)]
             while len(row) > 1:
                 row = merkle.parents(row)
             return row[0]
