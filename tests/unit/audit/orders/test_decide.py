@@ -11,6 +11,7 @@ from audit.ranges import parse
 
 NOW = 1_800_000_000_000
 ORDER = Order("gov.example/log", ERASE, 5, 1_800_000_000, parse("3-4"), "unlawful", "Article 47")
+LIFTING = replace(ORDER, action=LIFT, reason="authority")
 HERE = Situation("gov.example/log", 10, 200, State(), 4, NOW - 200 * DAY_MS)
 
 
@@ -22,7 +23,7 @@ def code(order: Order, here: Situation = HERE) -> str:
 def test_an_order_that_may_be_carried_out() -> None:
     assert code(ORDER) == ""
     assert code(replace(ORDER, action=RESTRICT), replace(HERE, newest=0)) == ""
-    assert code(replace(ORDER, action=LIFT, reason="authority"), replace(HERE, state=State(parse("4")))) == ""
+    assert code(LIFTING, replace(HERE, state=State(parse("4")))) == ""
 
 
 @pytest.mark.parametrize(
@@ -34,9 +35,9 @@ def test_an_order_that_may_be_carried_out() -> None:
         (ORDER, replace(HERE, highest=5), "order_outnumbered"),
         (ORDER, replace(HERE, state=State(erased=parse("1-9"))), "order_without_effect"),
         (replace(ORDER, action=RESTRICT), replace(HERE, state=State(erased=parse("3-4"))), "order_without_effect"),
-        (replace(ORDER, action=LIFT, reason="authority"), HERE, "order_without_effect"),
+        (LIFTING, HERE, "order_without_effect"),
         (
-            replace(ORDER, action=LIFT, reason="authority"),
+            LIFTING,
             replace(HERE, state=State(parse("4"), parse("4"))),
             "order_without_effect",
         ),
