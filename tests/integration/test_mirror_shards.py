@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from audit import retired
+from audit.cli import app
 from audit.closed_logs import served
 from audit.disk import Disk, lock
 from audit.log import AuditLog
@@ -19,10 +20,12 @@ from audit.retention_command import Wanted, mirror_place, run
 from audit.shards import close, ending
 from audit.start import prepare
 from audit.verify import verify
+from contracts.edge.keys import write_public_key
+from contracts.edge.output import execute
 from contracts.errors import Corrupt
 from contracts.registry import AuditSlot
 from tests.integration.audit_support import SIGNER, entry, fill, no_fatal, opening, settings
-from tests.integration.mirror_world import LOG, NOW, SLOT, Gateway, Watched, gateway, registered
+from tests.integration.mirror_world import LOG, NOW, ROOT, SLOT, Gateway, Watched, gateway, registered
 from tests.integration.test_shards import NEXT, NEXT_ORIGIN, go_on, next_settings
 
 NEW_SLOT = "slot-1-2027"
@@ -173,3 +176,29 @@ def test_the_time_of_the_registry_is_past(root: Path) -> None:
     watched.mirror.listed.look(int(NOW * 1000))
     assert watched.mirror.listed.is_valid(int(NOW * 1000))
     assert not watched.mirror.listed.is_valid(int(NOW * 1000) + 1096 * 86_400_000)
+
+
+def test_the_commands(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the auditor calls them, on the configuration of the mirror."""
+    write_public_key(root / "root.pub.pem", ROOT.public)
+    config = root / "mirror.toml"
+    with gateway(root / "old") as made:
+        watched = Watched(root, [made.url])
+        over_to_next(made, root)
+        assert watched.look() == []
+        text = f'[mirror]\ndirectory = "mirror"\ngateways = ["{made.url}"]\ncertificate = "c"\nprivate_key = "k"\n'
+    config.write_text(text + '[registry]\ndirectory = "registry"\nroot_key = "root.pub.pem"\n')
+    log = root / "mirror/logs" / SLOT
+    assert execute(app, ["hold", str(log), "--reason", "case 7", "--by", "court"]) == 0
+    assert execute(app, ["retention", "--config", str(config), "--apply", "--yes"]) == 0
+    said = capsys.readouterr().out
+    assert f"{SLOT}: 301 entries" in said
+    assert "kept until 2030-01-15" in said
+    assert "Legal hold: case 7" in said
+    assert f"{NEW_SLOT}: 1 entries" in said
+    assert execute(app, ["hold", str(log), "--release"]) == 0
+    assert execute(app, ["retention", "--config", str(config), "--json"]) == 0
+    assert '"hold":null' in capsys.readouterr().out.splitlines()[-1]
+    for wrong in (["--release"], [], ["--release", "--reason", "x"]):
+        assert execute(app, ["hold", str(log), *wrong]) == 2
+    assert whole(watched, LOG, 301)
