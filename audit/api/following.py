@@ -71,7 +71,7 @@ class Following:
             except _Stopped:
                 return
             except (UserError, OSError) as error:
-                why = str(error)
+                why = _words(error)
                 if why != said:  # once, not every few seconds
                     alarm("index_not_followed", error=type(error).__name__, why=why)
                 said = why
@@ -97,7 +97,7 @@ class Following:
         except Differs as found:
             self._became(name, DIFFERS, what=found.what.en, where=found.where)
         except (UserError, Fault, Corrupt) as error:
-            self._became(name, FAILED, what=str(error))
+            self._became(name, FAILED, what=_words(error))
         else:
             if done.new:
                 info("indexed", log=name, size=done.size, new=done.new)
@@ -111,3 +111,8 @@ class Following:
         if self._states.get(name) != state and state != FOLLOWED:
             alarm("index_" + state, log=name, **facts)
         self._states[name] = state
+
+
+def _words(error: Exception) -> str:
+    """In one line, for whoever runs this host."""
+    return f"{error.what.en}: {error.where}" if isinstance(error, UserError) else str(error)

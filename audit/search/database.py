@@ -58,13 +58,13 @@ _DAMAGED = Text("索引文件已损坏", "The index is damaged")
 _REBUILD = Text("索引可随时重建:请删除后重新建立。", "An index can be built again at any time: delete it, then build.")
 _NO_TOKENS = Text("该索引没有 {kind} 令牌", "This index has no tokens of the kind {kind}")
 _WITH_KEYS = Text(
-    "请用 --key(查持证主体还需 --second-key)重新建立索引。",
-    "Build an index with --key (and --second-key for holders).",
+    "请用 --key 重新建立索引(查持证主体须再给出第二把 --key)。",
+    "Build an index with --key (for holders with a second --key).",
 )
 _NEED_KEY = Text("该索引含 {kind} 令牌,需要相应私钥", "This index has tokens of the kind {kind}: their key is needed")
 _GIVE_KEY = Text(
-    "请用 --key 给出审计员私钥;涉及持证主体时再用 --second-key 给出另一位审计员的私钥。",
-    "Give the auditor's private key with --key; for holders also a second auditor's with --second-key.",
+    "请用 --key(或接口配置的 [keys])给出审计员私钥;涉及持证主体时再给出另一位审计员的私钥。",
+    "Give the auditor's private key with --key, or in [keys] of the API; for holders also a second auditor's.",
 )
 _WRONG_KEY = Text("私钥与建立索引时使用的不同", "Not the key that this index was built with")
 
