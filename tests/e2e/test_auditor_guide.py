@@ -37,6 +37,9 @@ SHOWN = (
     '"state":"agreed"',
     "audit-office.example/api\n",
     "Whole: audit-office.example/api, 5 entries",
+    "OK: ",
+    "OK: entry 0 of ",
+    "OK: grown from ",
 )
 
 
