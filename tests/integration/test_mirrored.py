@@ -246,8 +246,7 @@ def put_back(made: Mirrored, more: int) -> AuditLog:
     return log
 
 
-@pytest.mark.parametrize("keyed", [True, False])
-@pytest.mark.parametrize("more", [0, 1, 2, 9])
+@pytest.mark.parametrize(("more", "keyed"), [(0, True), (1, False), (2, True), (9, False)])
 def test_an_old_copy_releases_nothing_and_ends_at_the_first_contact(tmp_path: Path, more: int, *, keyed: bool) -> None:
     """An old copy, or one that grew another way since, to any size; by a mirror with a key or without."""
     made = build(tmp_path)
