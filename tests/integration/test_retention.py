@@ -14,11 +14,13 @@ from audit import holds, retired
 from audit.checkpoints import open_note
 from audit.disk import lock
 from audit.log import AuditLog
+from audit.notices import NO_OPENING, OPENINGS_RESTRICTED, Notice
 from audit.reader import LogReader
 from audit.retention import DAMAGED, DAY_MS, DUE, HELD, KEPT, OPEN, TOO_SHORT, UNLISTED, state
 from audit.retention_command import Wanted, run
 from audit.retiring import ASIDE, Place, Removal, look, resume, retire
 from audit.shards import Former, open_after
+from contracts.encoding import Json
 from contracts.errors import UserError
 from contracts.registry import AuditSlot
 from tests.integration.audit_support import ORIGIN, SIGNER, FailingDisk, no_fatal, settings
@@ -186,6 +188,23 @@ def test_a_death_at_any_file_call_is_ended_by_the_next_run(
             assert not (place.logs / "old").exists()
             assert list((place.logs / ASIDE).iterdir()) == []
             assert retired.read(place.retired / "old.json") is not None
+
+
+def test_restrictions_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They stop nothing."""
+    log = AuditLog.open(settings(tmp_path / "audit/old"), no_fatal)
+    facts: dict[str, Json] = {"log": ORIGIN, "order": "ab" * 32, "positions": "0-2,5"}
+    log.append_blocking(Notice(OPENINGS_RESTRICTED, FIRST, facts).encode(), NO_OPENING)
+    log.close()
+    former = Former(LogReader(tmp_path / "audit/old", SIGNER.public), settings(tmp_path / "audit/old"))
+    open_after(next_settings(tmp_path / "audit/new"), former, no_fatal, clock=lambda: CLOSED / 1000).close()
+    place = Place(tmp_path / "audit", tmp_path / "retired")
+    shown = told(capsys, place, OVER, replace(QUIET, apply=False))
+    assert {one["slot"]: one["restricted"] for one in shown["logs"]} == {"old": 4, "new": None}
+    assert run(place, SLOTS, OVER, replace(QUIET, as_json=False)) == 0
+    said = capsys.readouterr().out
+    assert "The openings of 4 entries are restricted" in said
+    assert "old is removed" in said
 
 
 def test_what_is_aside_is_no_log(place: Place) -> None:
