@@ -1,7 +1,7 @@
 """The closed logs that a serving process goes on giving out beside the one that it writes.
 
-1. A closed log is served when its ending is proved and names who goes on from it: the log that is written, or a closed
-   one that is served. What does not fit is told and not served; it is not needed for writing.
+1. A closed log is served when its ending is proved, and it and the log that goes on from it name each other: the log
+   that is written, or a closed one that is served. What does not fit is told, not served, and not needed for writing.
 2. Once a log is retired (`retired`), nobody is given anything of it: asked each time, removing needs no restart.
 """
 
@@ -13,8 +13,8 @@ from audit import retired
 from audit.lines import alarm
 from audit.notes import NoteKey
 from audit.reader import LogReader
-from audit.shards import ending
-from audit.succession import Ending
+from audit.shards import ending, proven
+from audit.succession import Ending, after, beginning_of
 from contracts.errors import Corrupt, Fault
 
 
@@ -59,21 +59,27 @@ class ClosedLogs:
         return self._directory is not None and retired.path_of(self._directory, log.reader.directory.name).exists()
 
 
-def served(successor: str, candidates: Iterable[tuple[str, Path, NoteKey]]) -> Iterator[ClosedLog]:
-    """Rule 1. `successor`: the origin that is written; `candidates`: slot, directory and key, newest first."""
+def served(written: LogReader, candidates: Iterable[tuple[str, Path, NoteKey]]) -> Iterator[ClosedLog]:
+    """Rule 1. `written`: the log that is open; `candidates`: slot, directory and key, newest first."""
+    successor = written
     for slot, directory, key in candidates:
         reader = LogReader(directory, key)
         if not (directory / "checkpoint").is_file():
             return
         try:
-            found = ending(reader)
+            found = _fitting(reader, successor)
         except (Corrupt, Fault) as error:
             alarm("closed_log_damaged", log=key.name, reason=str(error))
             return
-        if found is None or found.successor != successor:
-            alarm(
-                "closed_log_damaged", log=key.name, reason="it is not closed in favour of the log that goes on from it"
-            )
-            return
         yield ClosedLog(slot, reader, found)
-        successor = key.name
+        successor = reader
+
+
+def _fitting(reader: LogReader, successor: LogReader) -> Ending:
+    """How a log ended, as its successor says it did."""
+    found = ending(reader)
+    if found is None or found.successor != successor.key.name:
+        raise Corrupt("it is not closed in favour of the log that goes on from it")
+    if beginning_of(proven(successor, 0)) != after(found.head):
+        raise Corrupt("the log that goes on from it names another end")
+    return found

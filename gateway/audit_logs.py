@@ -56,7 +56,8 @@ def closed_logs(node: Node, serving: ServeConfig) -> ClosedLogs:
     slot = registry.audit_slots[serving.slot]
     before = predecessors(registry.audit_slots, slot)
     candidates = ((one.slot, directory_of(serving, one.slot), parse_vkey(one.vkey)) for one in before)
-    return ClosedLogs(served(slot.origin, candidates), node.config.retired_dir)
+    written = LogReader(serving.audit_dir, parse_vkey(slot.vkey))
+    return ClosedLogs(served(written, candidates), node.config.retired_dir)
 
 
 def directory_of(serving: ServeConfig, slot: str) -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 from audit import retired
 from audit.cli import app
-from audit.closed_logs import served
+from audit.closed_logs import ClosedLog, served
 from audit.disk import Disk, lock
 from audit.log import AuditLog
 from audit.mirror import shards
@@ -37,7 +37,7 @@ def over_to_next(made: Gateway, root: Path) -> None:
     """The gateway restarts with the next log, and serves the old one beside it."""
     go_on(root).close()
     made.directory, made.key, made.slot = root / "new", NEXT, NEW_SLOT
-    made.closed = tuple(served(NEXT_ORIGIN, [(SLOT, root / "old", SIGNER.public)]))
+    made.closed = tuple(served(LogReader(root / "new", NEXT), [(SLOT, root / "old", SIGNER.public)]))
 
 
 def whole(watched: Watched, log: Log, size: int) -> bool:
@@ -121,10 +121,10 @@ def test_a_log_that_began_by_itself_shows(root: Path) -> None:
     log = AuditLog.open(next_settings(root / "new"), no_fatal)
     log.append_blocking(b"{}", NO_OPENING)
     log.close()
-    close(settings(root / "old"), NEXT_ORIGIN)
+    ended = close(settings(root / "old"), NEXT_ORIGIN)
     with gateway(root / "new") as made:
         made.key, made.slot = NEXT, NEW_SLOT
-        made.closed = tuple(served(NEXT_ORIGIN, [(SLOT, root / "old", SIGNER.public)]))
+        made.closed = (ClosedLog(SLOT, LogReader(root / "old", SIGNER.public), ended),)
         assert Watched(root, [made.url]).look() == [(shards.BROKEN, NEW_SLOT)]
 
 

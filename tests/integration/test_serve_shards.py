@@ -14,7 +14,7 @@ from audit.disk import Disk
 from audit.fetch import Endpoint
 from audit.log import AuditLog, Limits, LogSettings
 from audit.merkle import leaf_hash
-from audit.notes import NoteSigner
+from audit.notes import NoteKey, NoteSigner
 from audit.reader import LogReader
 from audit.receipts import Level, parse_proof, parse_receipt, verify_proof
 from audit.retired import Retired
@@ -61,7 +61,7 @@ def change_shard(city: City) -> None:
 
 def serve_closed(city: City) -> None:
     """As at a start."""
-    logs = served(NEW_ORIGIN, [(SLOT, city.directory / "audit", OLD)])
+    logs = served(LogReader(city.directory / "new", NEW), [(SLOT, city.directory / "audit", OLD)])
     city.closed = ClosedLogs(logs, city.directory / "retired")
 
 
@@ -143,20 +143,32 @@ def test_a_retired_log_is_past_retention_at_once_and_after_a_restart(changed: tu
         (city.directory / "gone").rename(city.directory / "audit")
 
 
-def test_what_does_not_fit_is_not_served(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A closed log that was exchanged, or put back to where it was open."""
-    log = AuditLog.open(settings(tmp_path / "old", ORIGIN, LOG_KEY), no_fatal)
-    log.append_blocking(b"{}", b"{}")
+def closed_for_new(root: Path, entry: bytes) -> Path:
+    """A log of one entry, closed; the new one goes on from it."""
+    log = AuditLog.open(settings(root / "old", ORIGIN, LOG_KEY), no_fatal)
+    log.append_blocking(entry, b"{}")
     log.close()
-    assert list(served(NEW_ORIGIN, [(SLOT, tmp_path / "old", OLD)])) == []
-    former = Former(LogReader(tmp_path / "old", OLD), settings(tmp_path / "old", ORIGIN, LOG_KEY))
-    open_after(settings(tmp_path / "new", NEW_ORIGIN, NEW_KEY), former, no_fatal).close()
-    assert [one.slot for one in served(NEW_ORIGIN, [(SLOT, tmp_path / "old", OLD)])] == [SLOT]
-    assert list(served("gov.example/else", [(SLOT, tmp_path / "old", OLD)])) == []
-    assert list(served(NEW_ORIGIN, [(SLOT, tmp_path / "old", NEW)])) == []
+    former = Former(LogReader(root / "old", OLD), settings(root / "old", ORIGIN, LOG_KEY))
+    open_after(settings(root / "new", NEW_ORIGIN, NEW_KEY), former, no_fatal).close()
+    return root
+
+
+def test_what_does_not_fit_is_not_served(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A closed log that was exchanged, or put back to where it was open, or is not under its key."""
+    one, other = closed_for_new(tmp_path / "one", b"1"), closed_for_new(tmp_path / "other", b"2")
+    log = AuditLog.open(settings(tmp_path / "open/old", ORIGIN, LOG_KEY), no_fatal)
+    log.append_blocking(b"1", b"{}")
+    log.close()
+
+    def found(old: Path, key: NoteKey = OLD) -> list[str]:
+        return [log.slot for log in served(LogReader(one / "new", NEW), [(SLOT, old, key)])]
+
+    assert found(one / "old") == [SLOT]
+    assert found(tmp_path / "nowhere") == []
+    assert capfd.readouterr().err == ""
+    assert [found(other / "old"), found(tmp_path / "open/old"), found(one / "old", NEW)] == [[], [], []]
     events = [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()]
     assert events == ["closed_log_damaged"] * 3
-    assert list(served(NEW_ORIGIN, [(SLOT, tmp_path / "nowhere", OLD)])) == []
 
 
 def test_a_damaged_file_of_a_retired_log_stops_the_start(tmp_path: Path) -> None:
