@@ -24,8 +24,18 @@ from audit.package.check_records import Records
 from audit.package.container import Container, Malformed, when_of
 from audit.package.differences import Difference, Differs
 from audit.package.digests import Digesting
-from audit.package.make import checkpoint_name, extractor_key, key_files, log_key, witness_key
-from audit.package.manifest import FileFacts, KeyFacts, LogFacts, Manifest, signed_text
+from audit.package.manifest import (
+    FileFacts,
+    KeyFacts,
+    LogFacts,
+    Manifest,
+    checkpoint_name,
+    extractor_key,
+    key_files,
+    log_key,
+    signed_text,
+    witness_key,
+)
 from audit.package.scope import is_question
 from contracts.errors import Fault
 

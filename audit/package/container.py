@@ -25,6 +25,7 @@ MAX_SIZE: Final = (1 << 31) - 1
 MAX_RATIO: Final = 250
 PIECE: Final = 1 << 16
 
+_MAX_DIRECTORY = 1 << 20
 _SMALL = 1 << 20  # below that no ratio is asked about
 _FIRST_YEAR, _LAST_YEAR = 1980, 2107
 
@@ -165,7 +166,7 @@ class Container:
             raise Malformed(TRUNCATED)
         if (disk, first, comment) != (0, 0, 0) or here != count:
             raise Malformed(STRANGE)
-        if count > MAX_MEMBERS:
+        if count > MAX_MEMBERS or length > _MAX_DIRECTORY:
             raise Malformed(TOO_MANY)
         return count, at, length
 

@@ -33,9 +33,10 @@ def new_file(path: Path) -> Iterator[Path]:
         yield written
         _sync(written)
         try:
-            os.link(written, path)
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # the name is ours
         except FileExistsError:
             raise _exists(path) from None
+        written.replace(path)
     sync_directory(path.parent)
 
 

@@ -15,8 +15,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from audit import notes
 from audit.checkpoints import open_note
 from audit.cosignatures import of_note
@@ -25,8 +23,21 @@ from audit.package import container, manifest
 from audit.package.digests import digest_of
 from audit.package.files import Scratch
 from audit.package.lines import opening_line, proof_text, record_line
-from audit.package.manifest import GIVEN, INDEX, FileFacts, KeyFacts, LogFacts, Manifest, signed_text
-from audit.package.selection import Asked, Proved, Selection
+from audit.package.manifest import (
+    GIVEN,
+    INDEX,
+    FileFacts,
+    KeyFacts,
+    LogFacts,
+    Manifest,
+    checkpoint_name,
+    extractor_key,
+    key_files,
+    log_key,
+    signed_text,
+    witness_key,
+)
+from audit.package.selection import AskedLog, Proved, Selection
 from audit.package.statement import Example, Head, Signed, statement
 from audit.package.table import GRANTED, STATES, Opening, columns, csv_head, csv_line
 from contracts.errors import UserError
@@ -155,33 +166,7 @@ def _manifest(
     )
 
 
-def checkpoint_name(number: int) -> str:
-    """The file of the head of log `number`, from 1."""
-    return f"checkpoints/log-{number}.txt"
-
-
-def log_key(number: int) -> str:
-    """The files of a log's key, without ending."""
-    return f"keys/log-{number}"
-
-
-def witness_key(number: int) -> str:
-    """The files of a witness's key, without ending."""
-    return f"keys/witness-{number}"
-
-
-def extractor_key(number: int) -> str:
-    """The files of an extractor's key, without ending."""
-    return f"keys/extractor-{number}"
-
-
-def key_files(key: NoteKey, name: str) -> Mapping[str, bytes]:
-    """A public key for people's programs and for openssl."""
-    pem = key.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    return {f"{name}.vkey": f"{key.vkey}\n".encode(), f"{name}.pem": pem}
-
-
-def _log(asked: Asked, number: int, order: Order) -> LogFacts:
+def _log(asked: AskedLog, number: int, order: Order) -> LogFacts:
     return LogFacts(
         origin=asked.log.origin,
         vkey=asked.reader.key.vkey,
@@ -223,7 +208,7 @@ def _heads(selection: Selection, order: Order) -> Sequence[Head]:
     return [_head(asked, number, order) for number, asked in enumerate(selection.logs, 1)]
 
 
-def _head(asked: Asked, number: int, order: Order) -> Head:
+def _head(asked: AskedLog, number: int, order: Order) -> Head:
     """Who signed a log's head, and on which line of the note: for the commands in 提取说明."""
     parsed = notes.parse(asked.note)
     lines = parsed.text.count(b"\n")

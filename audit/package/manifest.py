@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from audit.notes import NoteKey
 from audit.package.digests import Digest, digest_of
 from audit.package.table import STATES
 from contracts.encoding import MAX_INTEGER, Json, canonical, parse_object
@@ -135,6 +138,32 @@ def signed_text(manifest: bytes) -> bytes:
     """What extractors sign (rule 3)."""
     digest = digest_of(manifest)
     return f"{FORMAT}/v{VERSION}\n{NAME} sha-256 {digest.sha256}\n{NAME} sm3 {digest.sm3}\n".encode()
+
+
+def checkpoint_name(number: int) -> str:
+    """The file of the head of log `number`, from 1."""
+    return f"checkpoints/log-{number}.txt"
+
+
+def log_key(number: int) -> str:
+    """The files of a log's key, without ending."""
+    return f"keys/log-{number}"
+
+
+def witness_key(number: int) -> str:
+    """The files of a witness's key, without ending."""
+    return f"keys/witness-{number}"
+
+
+def extractor_key(number: int) -> str:
+    """The files of an extractor's key, without ending."""
+    return f"keys/extractor-{number}"
+
+
+def key_files(key: NoteKey, name: str) -> Mapping[str, bytes]:
+    """A public key for people's programs and for openssl."""
+    pem = key.key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return {f"{name}.vkey": f"{key.vkey}\n".encode(), f"{name}.pem": pem}
 
 
 _Kinds = Mapping[str, tuple[type, ...]]

@@ -38,7 +38,7 @@ _WANTED = "SELECT id FROM entries WHERE"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedLog:
     """A log that was asked. `records` of it match; `note` is the signed `head` that everything is proved under."""
 
     log: Log
@@ -65,7 +65,7 @@ class Selection:
     filters: "Filters"
     recorded: Mapping[str, Json]
     auditor: X25519PrivateKey | None
-    logs: Sequence[Asked]
+    logs: Sequence[AskedLog]
 
     @property
     def count(self) -> int:
@@ -97,20 +97,20 @@ def select(
     return Selection(index, filters, recorded, auditor, logs)
 
 
-def _asked(reader: LogReader, log: Log, records: int) -> Asked:
+def _asked(reader: LogReader, log: Log, records: int) -> AskedLog:
     cosigned = reader.cosigned_note()
     for note in (cosigned, reader.note()):
         if note is not None:
             head = open_note(note, reader.key)[0]
             if head.size >= log.size:
-                return Asked(log, reader, note, head, records)
+                return AskedLog(log, reader, note, head, records)
     raise Corrupt(f"{log.origin}: the head does not reach the {log.size} entries that the index knows")
 
 
 class _Source:
     """One log that records come from."""
 
-    def __init__(self, asked: Asked, auditor: X25519PrivateKey | None) -> None:
+    def __init__(self, asked: AskedLog, auditor: X25519PrivateKey | None) -> None:
         self._reader, self._head = asked.reader, asked.head
         self._trees = _Trees(asked.reader, asked.head.size)
         self._unsealer = None if auditor is None else _unsealer(asked, auditor)
@@ -134,7 +134,7 @@ class _Source:
         return self._bundle[1]
 
 
-def _unsealer(asked: Asked, auditor: X25519PrivateKey) -> Unsealer:
+def _unsealer(asked: AskedLog, auditor: X25519PrivateKey) -> Unsealer:
     """Restrictions count up to the newest entry that is there, whatever head the proofs are made under."""
     published = asked.reader.checkpoint().size
     return Unsealer(asked.reader, asked.head.size, auditor, restricted(asked.reader, published))

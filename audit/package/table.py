@@ -89,7 +89,9 @@ def csv_line(item: Item, of: Sequence[Column]) -> bytes:
 
 
 def beijing(milliseconds: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """A time for people, in Beijing time."""
+    """A time for people, in Beijing time; one that no calendar of ours has, as it is."""
+    if not 0 <= milliseconds < _MAX_TIME:
+        return f"{milliseconds} ms"
     return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(ZONE).strftime(form)
 
 

@@ -57,8 +57,17 @@ def verify_package(path: Path, vkeys: Sequence[str], as_json: bool) -> int:
     else:
         wrong = found.difference
         record = _RECORD.fill(number=wrong.record) if wrong.record else _NOTHING
-        say(_FAILED.fill(file=wrong.file or path.name, record=record, what=wrong.what, detail=wrong.detail))
+        say(
+            _FAILED.fill(
+                file=_shown(wrong.file or path.name), record=record, what=wrong.what, detail=_shown(wrong.detail)
+            )
+        )
     return EXIT_FAILED if found.difference else 0
+
+
+def _shown(text: str) -> str:
+    """Of a stranger's file: nothing that moves a terminal's cursor."""
+    return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
 def _say(found: "Checked", digest: "Digest") -> None:
@@ -67,15 +76,15 @@ def _say(found: "Checked", digest: "Digest") -> None:
     made = found.manifest
     if made is None:
         raise ValueError("a package without a manifest is not whole")
-    people = ", ".join(one.name for one in made.extractors)
+    people = _shown(", ".join(one.name for one in made.extractors))
     say(_WHOLE.fill(records=made.records, time=beijing(made.time), extractors=people))
     for log in made.logs:
         head, cosigned = found.heads[log.origin], found.cosigned[log.origin]
-        say(_LOG.fill(origin=log.origin, records=log.records, size=head.size, cosigned=cosigned))
+        say(_LOG.fill(origin=_shown(log.origin), records=log.records, size=head.size, cosigned=cosigned))
     say(_ASKED.fill(filters=_question(made.filters)))
     say(_DIGESTS.fill(sha256=digest.sha256, sm3=digest.sm3))
     if found.unpinned:
-        warn(_OWN_KEYS.fill(names=", ".join(found.unpinned)))
+        warn(_OWN_KEYS.fill(names=_shown(", ".join(found.unpinned))))
     if made.extractors[0].vkey is None:
         warn(_UNSIGNED)
 
@@ -87,7 +96,7 @@ def _question(filters: Json) -> Text:
     if not filters:
         return _EVERYTHING
     told = {
-        name: beijing(value) if name in ("from", "to") else " | ".join(value) if type(value) is list else str(value)
+        name: beijing(value) if name in ("from", "to") else _shown(" | ".join(value) if type(value) is list else value)
         for name, value in filters.items()
     }
     names = [name for name in FILTERS if name in told]

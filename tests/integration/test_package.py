@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from tests.integration.package_world import (
 from tests.integration.search_world import A, B, Out
 
 _TOLD = re.compile(r"^  ([a-z]\S*)\uff08\d+ 字节\uff09\S*\n    SHA-256 (\w{64})\n    SM3     (\w{64})$", re.MULTILINE)
+ROOT = Path(__file__).parents[2]
 FEW = ("case=SECRET-CASE-3", "decision=granted")  # two of log a, and two of log b
 
 
@@ -73,6 +76,18 @@ def test_keys_of_the_package_itself_are_said_loudly(signed: Path, capsys: Out) -
     assert (found["verified"], found["records"]) == (True, 4)
     assert found["unpinned"] == [A, B, WITNESS.public.name, *PEOPLE]
     assert found["openings"] == {"granted": 4, "erased": 0, "restricted": 0}
+
+
+def test_no_network_and_no_index_are_needed(signed: Path, tmp_path: Path) -> None:
+    hook = "import sys; sys.addaudithook(lambda name, _: name.startswith('socket.') and sys.exit(9))"
+    script = f"{hook}; from audit.cli import main; main()"
+    alone = tmp_path / "alone.zip"
+    alone.write_bytes(signed.read_bytes())
+    run = [sys.executable, "-c", script, "verify", str(alone)]
+    done = subprocess.run(
+        run, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout[:5]) == (0, b"Whole")
 
 
 def test_another_log_key_than_the_pinned_one_is_refused(signed: Path, capsys: Out) -> None:

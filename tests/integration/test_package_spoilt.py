@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -276,3 +277,15 @@ def test_a_package_under_another_log_key_is_known_by_pinning(town: Path, unsigne
 
 def _flipped(data: bytes, at: int) -> bytes:
     return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+
+
+def test_a_strangers_names_cannot_move_the_cursor(unsigned: Members, tmp_path: Path, capsys: Out) -> None:
+    people = [KeyFacts("\x1b[2JWang"), KeyFacts("Li\r")]
+    asked = {"to": (1 << 53) - 1, "log": "\x1b[0m"}
+    for filters, code in (({**manifest_of(unsigned).filters, "to": asked["to"]}, 0), (asked, 1)):
+        members = mended(unsigned, partial(replace, extractors=people, filters=filters))
+        (tmp_path / "x.zip").write_bytes(packed(members))
+        assert execute(app, ["verify", str(tmp_path / "x.zip")]) == code
+        said = capsys.readouterr()
+        assert "\x1b" not in said.out + said.err
+        assert "\r" not in said.out + said.err
