@@ -117,14 +117,22 @@ class _Aimed(FailingDisk):
         self._turn = threading.RLock()
 
     def _step(self, name: str, act: Callable[[], object], half: Callable[[], object] | None = None) -> None:
+        label = Label(_step_of_stack(), name, _sort_of(self._where.path, self.root))
+        if (label.step, name) == (STEPS["_commit"], "write"):
+            until(lambda: self.at_rest() or self._fail_at >= 0)
         with self._turn:
-            label = Label(_step_of_stack(), name, _sort_of(self._where.path, self.root))
             self.labels.append(label)
             if label == self.aim and self._fail_at < 0:
                 self._fail_at = len(self.calls)
             if self.full and 0 <= self._fail_at < len(self.calls) and name in NEED_ROOM:
                 raise OSError(errno.ENOSPC, "no room")
             super()._step(name, act, half)
+
+    def at_rest(self) -> bool:
+        """Whether published segments are gone for good: so threads take turns, and each run makes the same calls."""
+        segments = [path for path in (self.root / "log" / "frames").iterdir() if path.name.isdigit()]
+        ended = [label.call for label in list(self.labels) if label.step == STEPS["_remove_segments"]]
+        return len(segments) == 1 and ended.count("remove") == ended.count("sync")
 
     def create(self, path: Path) -> int:
         self._where.path = path
@@ -213,7 +221,7 @@ def _run(root: Path, disk: "_Aimed") -> Seen:
     seen.opened, seen.first = True, log.size
     while seen.acknowledged < APPENDS and not seen.refused and log.alive:
         _append(log, seen)
-        until(lambda: not log.alive or (log.published.size == log.size and _at_rest(root, disk)))
+        until(lambda: not log.alive or (log.published.size == log.size and disk.at_rest()))
     log.close()
     seen.died = bool(deaths)
     return seen
@@ -227,13 +235,6 @@ def _append(log: AuditLog, seen: Seen) -> None:
         seen.refused = True
         return
     seen.acknowledged += 1
-
-
-def _at_rest(root: Path, disk: "_Aimed") -> bool:
-    """Whether published segments are gone for good: so the threads take turns, and each run makes the same calls."""
-    segments = [path for path in (root / "log" / "frames").iterdir() if path.name.isdigit()]
-    ended = [label.call for label in list(disk.labels) if label.step == STEPS["_remove_segments"]]
-    return len(segments) == 1 and ended.count("remove") == ended.count("sync")
 
 
 def _outcome(root: Path, seen: Seen) -> str:
