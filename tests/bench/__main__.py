@@ -58,7 +58,8 @@ LONG: Mapping[str, Benchmark] = {
 # Rates promised for the core of the yardstick: their limit is scaled to this one (design §9).
 ABSOLUTE = frozenset(
     (
-        "durable_appends", "reverification", "reverification_million", "audit_index", "audit_index_million", "receipts", "mirrored_answers",
+        "durable_appends", "reverification", "reverification_million", "audit_index", "audit_index_million",
+        "receipts", "mirrored_answers",
         "documents_structure", "documents_formats", "catalogue_of_1000", "audit_index_ten_million",
     )
 )  # fmt: skip
