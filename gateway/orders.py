@@ -9,10 +9,11 @@
 from pathlib import Path
 
 from audit import notes
+from audit.closed_logs import ClosedLogs
 from audit.disk import Disk
 from audit.log import AuditLog
 from audit.notes import NoteSigner
-from audit.orders import files
+from audit.orders import closed, files
 from audit.orders.authority import Authority, authority_of
 from audit.orders.carrier import Carrier
 from audit.orders.decide import Refused, decide
@@ -43,6 +44,14 @@ _OTHER_KEY = Text("审计日志密钥与注册库登记的不符", "The audit lo
 def carrier(node: Node, serving: ServeConfig, log: AuditLog) -> Carrier:
     """Rule 2, for the log that this process writes."""
     return Carrier(log, serving.audit_dir, lambda: _authority(node, serving))
+
+
+def finish_closed(node: Node, logs: ClosedLogs) -> None:
+    """What a closed log began is ended, once its process has stopped; raises `Corrupt`, OSError."""
+    for one in logs.there():
+        authority = authority_of(node.registry.current(), one.slot)
+        if authority is not None:
+            closed.finish(one.reader, authority)
 
 
 def apply(node: Node, note: bytes) -> tuple[Order, Path]:

@@ -26,7 +26,7 @@ from gateway.config import ServeConfig
 from gateway.corrections.wiring import desk, requests_carried
 from gateway.ingest.state import FeedState
 from gateway.node import Node, following, opened
-from gateway.orders import carrier
+from gateway.orders import carrier, finish_closed
 from gateway.roles import configure_logging, stop_signals
 from gateway.store.database import StoreAbsent
 from gateway.supervision.run import FormerLog, Supervision, Surroundings
@@ -60,7 +60,7 @@ def serve(config_path: Path) -> None:
                 following(node),
                 _cosigned(parts),
                 supervised(parts.supervision),
-                _carried(node, serving, log),
+                _carried(node, serving, parts),
                 requests_carried(node, serving, log, parts),
             ):
                 # Proofs from before the start are refused; `iat` has whole seconds only: take no question before then.
@@ -176,9 +176,10 @@ def supervised(supervision: Supervision | None) -> Iterator[None]:
 
 
 @contextmanager
-def _carried(node: Node, serving: ServeConfig, log: AuditLog) -> Iterator[None]:
-    """Orders about openings are carried out for the length of a `with`."""
-    carried = carrier(node, serving, log)
+def _carried(node: Node, serving: ServeConfig, parts: ServeParts) -> Iterator[None]:
+    """Orders about openings are carried out for the length of a `with`; closed logs end theirs before it."""
+    finish_closed(node, parts.closed)
+    carried = carrier(node, serving, parts.log)
     carried.start()
     try:
         yield
