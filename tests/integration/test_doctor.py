@@ -266,7 +266,10 @@ def touched_tomorrow(layout: Layout, _: ExitStack) -> None:
     os.utime(data("registry-seen.json")(layout), (tomorrow, tomorrow))
 
 
-NEEDS_REGISTRY = {"registry_contents", "registered_keys", "topics", "rights", "streams", "audit_log", "audit_logs"}
+NEEDS_REGISTRY = {
+    *("registry_contents", "registered_keys", "topics", "rights", "streams"),
+    *("audit_log", "audit_logs", "mirror", "supervision"),
+}
 NEEDS_LOG = {"registry", *NEEDS_REGISTRY}
 STOPPED = StreamState(head=Position(1, 1), stopped="equivocation").to_json().decode()
 
@@ -310,7 +313,7 @@ BROKEN: list[Case] = [
         "failed",
         "not an option",
         "Remove",
-        {"disk", "keys", "certificate", "registered_keys", "audit_log", "audit_logs", "serve"},
+        {"disk", "keys", "certificate", "registered_keys", "audit_log", "audit_logs", "mirror", "supervision", "serve"},
     ),
     Case(
         "a key that others can read",
@@ -492,7 +495,9 @@ BROKEN: list[Case] = [
         "stopped: equivocation",
         "operator's guide",
     ),
-    Case("a changed checkpoint", flip("checkpoint"), "audit_log", "failed", "does not verify", "restore"),
+    Case(
+        "a changed checkpoint", flip("checkpoint"), "audit_log", "failed", "does not verify", "restore", {"supervision"}
+    ),
     Case("a changed entry", flip("tile/entries/001.p/*"), "audit_log", "failed", "", "restore"),
     Case("a changed tile", flip("tile/0/001.p/*"), "audit_log", "failed", "do not have the root", "restore"),
     Case(
