@@ -9,6 +9,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -23,7 +24,7 @@ from contracts.algorithms import SigningKey
 from contracts.edge import keys
 from contracts.edge.system_errors import why
 from contracts.encoding import b64url_decode
-from contracts.errors import Unavailable, UserError
+from contracts.errors import Corrupt, Unavailable, UserError
 from contracts.hpke import KEMS
 from contracts.registry import AuditSlot, Snapshot
 from contracts.registry.succession import predecessors
@@ -106,7 +107,11 @@ def _heads(serving: ServeConfig, key: NoteKey) -> Iterator[bytes]:
 
 
 def _on_fatal(error: BaseException) -> None:
-    facts = {"reason": why(error).en, "file": error.filename} if isinstance(error, OSError) else {}
+    facts: dict[str, Any] = {}
+    if isinstance(error, OSError):
+        facts = {"reason": why(error).en, "file": error.filename}
+    elif isinstance(error, Corrupt):  # its words are sizes and names of files: a second writer, another history
+        facts = {"reason": str(error)}
     _log.error("audit_log_failed", error=type(error).__name__, **facts)
 
 
