@@ -95,16 +95,15 @@ class Viewer:
             return Line(index, leaf, record, None, erased=False)
         if record is not None and "commit" not in record:  # a notice, or a search of an auditor's: nobody is in it
             return Line(index, leaf, record, None, erased=False)
-        if index in self._restricted:
-            return Line(index, leaf, record, None, erased=False, restricted=True)
-        opening = self._opening(index, record or {})
-        return Line(index, leaf, record, opening, erased=opening is None)
-
-    def _opening(self, index: int, record: Mapping[str, Json]) -> Mapping[str, Json] | None:
         row = self._reader.rows(index // WIDTH, self._head.size)[index % WIDTH]
         key_id = key_id_of(row)
         if key_id is None:
-            return None
+            return Line(index, leaf, record, None, erased=True)
+        if index in self._restricted:
+            return Line(index, leaf, record, None, erased=False, restricted=True)
+        return Line(index, leaf, record, self._opening(index, row, key_id, record or {}), erased=False)
+
+    def _opening(self, index: int, row: bytes, key_id: bytes, record: Mapping[str, Json]) -> Mapping[str, Json]:
         members, salt = split_opening(unseal(self._day_key(key_id), index, row))
         if record.get("commit") != commit_digest(salt, canonical(members)):
             raise Corrupt(f"the opening of entry {index} is not the one that its record committed to")

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from cryptography import x509
 
-from audit.notes import parse_vkey
+from audit.notes import ED25519, parse_vkey
 from contracts import catalogue
 from contracts.algorithms import SUITES
 from contracts.edge import system_errors
@@ -230,7 +230,7 @@ def _auditor(section: Section) -> Auditor:
 
 def _orders_key(section: Section) -> str:
     name, vkey = _vkey(section)
-    if _origin_of(vkey) is None:
+    if not _signs_notes(vkey):
         raise section.mistake(Text("不是验证公钥", "Not a verifier key"), name, _KEYGEN_ORDERS)
     return vkey
 
@@ -257,6 +257,14 @@ def _origin_of(vkey: str) -> str | None:
         return parse_vkey(vkey).name
     except Fault:
         return None
+
+
+def _signs_notes(vkey: str) -> bool:
+    """Whether it is a key of type 0x01; a witness's is of another type, and signs no orders."""
+    try:
+        return parse_vkey(vkey).kind == ED25519
+    except Fault:
+        return False
 
 
 def _line(section: Section, name: str) -> str:
