@@ -74,9 +74,11 @@ def shapes(filters: Filters) -> Where | None:
 
 def entries(filters: Filters, after: Cursor | None = None, floor: int = 0) -> Where:
     """The condition on table `entries`; `floor`: no match of this page is older (rule 5)."""
-    parts = [Where("time >= ? AND time < ?", (max(filters.since, floor), filters.until))]
+    # One upper bound: of several SQLite takes one for its walk, perhaps the one that is of no use.
+    until = filters.until if after is None else min(filters.until, after.time + 1)
+    parts = [Where("time >= ? AND time < ?", (max(filters.since, floor), until))]
     if after is not None:
-        parts.append(Where("time <= ? AND (time, id) < (?, ?)", (after.time, after.time, after.entry)))
+        parts.append(Where("(time < ? OR id < ?)", (after.time, after.entry)))
     if filters.log is not None:
         parts.append(Where("id >= ? AND id < ?", (filters.log << 40, filters.log + 1 << 40)))
     for name, token in filters.people.items():

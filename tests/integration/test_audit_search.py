@@ -21,12 +21,15 @@ from audit.reader import LogReader
 from audit.receipts import Receipt, parse_proof, verify_proof
 from audit.search import filters
 from audit.search.database import open_index
+from audit.search.filters import Cursor, Filters
 from audit.search.query import Index
 from audit.search.sources import logs_in
 from contracts.edge.output import execute
 from contracts.errors import UserError
 from tests.integration.search_world import (
     COUNT,
+    MINUTE,
+    START,
     A,
     B,
     Out,
@@ -392,3 +395,21 @@ def test_kill_at_random_instants(tmp_path: Path) -> None:
     fresh.mkdir()
     assert index(fresh, str(tmp_path / "log")) == 0
     assert rows(tmp_path / "index") == rows(fresh / "index")
+
+
+def test_a_page_far_back_costs_what_the_first_one_does(town: Path) -> None:
+    def steps(after: Cursor | None) -> int:
+        taken = [0]
+
+        def count() -> bool:
+            taken[0] += 1
+            return False
+
+        with closing(open_index(town / "index")) as db:
+            asked = Index(db)
+            db.set_progress_handler(count, 20)
+            found = asked.page(Filters(facets={"decision": ["granted"]}), 5, after)
+            assert len(found) == 5
+        return taken[0]
+
+    assert steps(Cursor(START + 20 * MINUTE, 0)) <= steps(None) + 5
