@@ -2,9 +2,9 @@
 
 1. An order that is to be carried out lies in `orders/pending/`. Both signatures and the decision are looked at again
    here: whoever put it there is not believed. What is refused goes to `orders/refused/`, and is told.
-2. The order goes to `orders/` first, then its notice becomes durable in the log, then rows are erased, then the frames
-   that held them go, then the order is pending no more. So no notice is without its order, and nothing is erased
-   without a notice.
+2. The order goes to `orders/` first, then its notice becomes durable in the log and is published, then rows are erased,
+   then the frames that held them go, then the order is pending no more. So no notice is without its order, and nothing
+   is erased without a notice.
 3. A crash anywhere is followed by the same steps: what the log says already is not said again, and erasing twice is
    erasing once.
 """
@@ -106,6 +106,8 @@ class Carrier:
             self._notice(order, note)
         if order.action == ERASE and not self._erase(order):
             return
+        if self._known(authority).carried_out[order.digest] >= self._log.published.size:
+            return  # others see it with the next head
         files.remove(self._disk, path)
         info("order_carried_out", log=self._log.origin, order=order.digest, action=order.action)
 
