@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,17 @@ from audit.mirror.copy import Copy
 from audit.mirror.orders import WELL, MirroredOrders
 from audit.notices import NO_OPENING
 from audit.orders import files
+from audit.orders.giving import give
 from audit.orders.order import ERASE, LIFT, RESTRICT, Order, sign
 from audit.orders.state import notice_of, restricted
 from audit.ranges import parse
 from audit.reader import LogReader
 from audit.tiles import prefixed, split_entries
 from audit.verify import verify
+from contracts.edge import keys
+from contracts.errors import Fault
 from tests.integration.audit_support import SIGNER, FailingDisk, ForgetfulDisk, open_log
-from tests.integration.mirror_world import Gateway, Watched, gateway
+from tests.integration.mirror_world import ROOT, Gateway, Watched, gateway
 from tests.integration.orders_world import (
     AUDITOR_ORDERS,
     NOW,
@@ -162,6 +166,25 @@ def test_an_order_is_fetched_by_the_auditor_only(served: Gateway) -> None:
     served.admits = False
     with pytest.raises(Exception, match="orders"):
         served.source().order(one.digest)
+
+
+def test_an_order_brought_by_hand(served: Gateway, tmp_path: Path) -> None:
+    """It restricts at once; an erasure waits for its notice. What one party signed is not taken."""
+    watched = Watched(tmp_path, [served.url])
+    assert watched.look() == []
+    keys.write_public_key(tmp_path / "root.pem", ROOT.public)
+    config = replace(watched.mirror.config, root_key=tmp_path / "root.pem")
+    give(both_signed(order(RESTRICT, "3")), config)
+    give(both_signed(order(ERASE, "5", number=2)), config)
+    with pytest.raises(Fault, match="order_not_signed_twice"):
+        give(sign(order(RESTRICT, "9"), AUDITOR_ORDERS), config)
+    assert watched.look() == []
+    assert restricted(LogReader(watched.copy, SIGNER.public), 258).text() == "3"
+    assert len(sealed_rows(watched.copy, parse("5"))) == 1
+    carry_out(served.directory, order(ERASE, "5", number=2))
+    files.order_path(served.directory, order(ERASE, "5", number=2).digest).unlink()  # it is here already
+    assert watched.look() == []
+    assert sealed_rows(watched.copy, parse("5")) == []
 
 
 # --- deaths ----------------------------------------------------------------------------------------------------------
