@@ -86,8 +86,8 @@ def verify_command(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """A log: derive all tiles and the root again from its entries, and compare. An evidence package: check all that is in
-    it, without a network. 由条目重新推导并核对整个日志,或核验证据文件包(无需网络)。"""
+    """A log: derive all tiles and the root again from its entries, and compare. An evidence package: check all that
+    is in it, without a network. 由条目重新推导并核对整个日志,或核验证据文件包(无需网络)。"""
     if directory.is_file():
         from audit.package.verify_command import verify_package
 
