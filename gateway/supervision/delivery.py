@@ -148,8 +148,10 @@ class Delivery:
 
     def _run(self) -> None:
         try:
-            while not self._stop.wait(self._pause) and not self._ended():
+            while not self._stop.wait(self._pause):
                 try:
+                    if self._ended():
+                        return
                     self._pause = self._step()
                 except (Unavailable, Corrupt, Fault, OSError, UserError) as error:
                     self._pause = self._after(error)
