@@ -3,9 +3,10 @@
 1. The container is one that this program writes (`container`, rule 2), and has exactly the files that its manifest
    lists, with these sizes and digests, in this order. Names follow from the manifest; there is no other.
 2. Each log's key is one that the caller pinned, where keys were given; else the package's own, which is said. The head
-   must be signed by it, and bad cosignatures of the package's witnesses refuse it.
+   must be signed by it, and bad cosignatures refuse it, of the package's witnesses and of pinned ones.
 3. The records hold together with their proofs, openings and the table (`check_records`).
-4. If the extractors signed, both signatures are over this manifest. A key of theirs counts as known where it was given.
+4. If the extractors signed, both signatures are over this manifest, under two keys. A key of theirs counts as known
+   where it was given. Whose key was given cannot stand in the package with another one, or without a signature.
 
 The first difference ends the work; it names the file, and the record or member, that it concerns.
 """
@@ -46,8 +47,8 @@ _SMALL = MAX_NOTE
 @dataclass(frozen=True, slots=True)
 class Checked:
     """The outcome. Without `difference` everything holds; `manifest` None: not even that could be read. `heads`: origin
-    → head; `cosigned`: origin → by how many of the package's witnesses; `unpinned`: names of keys that only the
-    package vouches for."""
+    → head; `cosigned`: origin → by how many witnesses, of the package's and of those pinned; `unpinned`: names of keys
+    that only the package vouches for."""
 
     manifest: Manifest | None
     heads: Mapping[str, Checkpoint]
@@ -149,9 +150,16 @@ class _Work:
                 raise Differs(f"{log.key}.vkey", 0, wrong.NOT_PINNED)
         for witness in made.witnesses:
             self._key(container, witness.vkey, COSIGNATURE, witness.name, witness.key)
+        signers = [
+            self._key(container, one.vkey, ED25519, one.name, one.key)
+            for one in made.extractors
+            if one.vkey is not None
+        ]
+        if len({key.raw for key in signers}) < len(signers):
+            raise Differs(f"{made.extractors[-1].key}.vkey", 0, wrong.ONE_KEY)
         for extractor in made.extractors:
-            if extractor.vkey is not None:
-                self._key(container, extractor.vkey, ED25519, extractor.name, extractor.key)
+            if extractor.vkey is None and self._is_known(extractor.name, ED25519):
+                raise Differs(names.SIGNATURES, 0, wrong.UNSIGNED, extractor.name)
 
     def _key(self, container: Container, vkey: str | None, kind: int, name: str, file: str | None) -> NoteKey:
         try:
@@ -164,12 +172,19 @@ class _Work:
             if container.content(path, _SMALL) != content:
                 raise Differs(path, 0, wrong.KEY)
         if key not in self._pinned:
+            if self._is_known(name, kind):
+                raise Differs(f"{file}.vkey", 0, wrong.NOT_PINNED)
             self._unpinned.append(name)
         return key
 
+    def _is_known(self, name: str, kind: int) -> bool:
+        """Whether the caller has a key of this name."""
+        return any((key.name, key.kind) == (name, kind) for key in self._pinned)
+
     def _check_head(self, container: Container, made: Manifest, log: LogFacts) -> None:
         note = container.content(log.checkpoint, MAX_NOTE)
-        witnesses = [notes.parse_vkey(one.vkey or "") for one in made.witnesses]
+        named = [notes.parse_vkey(one.vkey or "") for one in made.witnesses]
+        witnesses = [*named, *(key for key in self._pinned if key.kind == COSIGNATURE and key not in named)]
         try:
             head = open_note(note, notes.parse_vkey(log.vkey), witnesses)[0]
             cosigned = len({one.key for one in of_note(note, witnesses)})

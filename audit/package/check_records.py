@@ -1,6 +1,7 @@
 """The records of a package against everything that stands beside them, read side by side, one at a time.
 
-1. Numbers count from 1; logs come in the manifest's order, positions rise: none is moved, doubled or left out unseen.
+1. Numbers count from 1; logs come in the manifest's order, positions rise: none is moved or doubled unseen. None comes
+   from beyond what the manifest says was searched.
 2. The proof is one that this program writes, under the package's signed head, and leads there from the exact record.
 3. The record lies within the question that the package states; its opening, where there is one, is the one that it
    committed to; its row of the table is made again and compared byte for byte.
@@ -78,6 +79,8 @@ class Records:
         log = self._places.get(item.origin)
         if log is None or item.number != number or (log, item.position) <= self._last:
             raise Differs(names.RECORDS, number, wrong.ORDER)
+        if item.position >= self._made.logs[log].indexed:
+            raise Differs(names.RECORDS, number, wrong.BEYOND)
         self._last = (log, item.position)
         self._by_log[item.origin] += 1
 

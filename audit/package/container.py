@@ -1,4 +1,4 @@
-"""The file around a package: an ordinary ZIP (PKWARE APPNOTE), of which every byte has one possible value.
+"""The file around a package: an ordinary ZIP (PKWARE APPNOTE), with one spelling for the same compressed contents.
 
 1. Written: members in a given order, one after the other from the first byte on, deflated, one time for all (Beijing
    time of the extraction), no extra fields, no comments. Names are UTF-8. Any unzip program reads it.

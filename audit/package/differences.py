@@ -21,9 +21,12 @@ ORDER = Text(
 )
 PROOF = Text("证明不成立", "the proof does not hold")
 OUTSIDE = Text("不在所述查询范围之内", "not within the question that the package states")
+BEYOND = Text("位置在清单所述查询范围之后", "beyond what the manifest says was searched")
 COMMIT = Text("密封内容与记录的 commit 不符", "the opening is not the one that the record committed to")
 ROW = Text("表格与记录不符", "the table is not what the record gives")
 COUNT = Text("条数与清单不符", "the count is not the manifest's")
+ONE_KEY = Text("两名提取人的公钥相同", "both extractors have the same key")
+UNSIGNED = Text("给出了该提取人的公钥,文件包却无其签名", "not signed by an extractor whose key was given")
 SIGNATURE = Text("提取人签名无效", "the extractors' signatures do not verify")
 
 

@@ -65,10 +65,16 @@ class Scratch:
 
 def digest_of_file(path: Path) -> Digest:
     """Of a file of any size."""
-    digesting = Digesting()
     with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digesting.update(piece)
+        return digest_of(file)
+
+
+def digest_of(file: IO[bytes]) -> Digest:
+    """Of an open file, from its beginning."""
+    digesting = Digesting()
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        digesting.update(piece)
     return digesting.done()
 
 

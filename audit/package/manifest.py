@@ -131,6 +131,8 @@ def parse(data: bytes) -> Manifest:
         raise Fault("manifest_malformed", detail="not canonical")
     if len(found.extractors) != EXTRACTORS or len({one.vkey is None for one in found.extractors}) != 1:
         raise Fault("manifest_malformed", "/extractors", "two extractors, who both signed or both did not")
+    if len({one.name for one in found.extractors}) != EXTRACTORS:
+        raise Fault("manifest_malformed", "/extractors", "one name is not two people")
     return found
 
 

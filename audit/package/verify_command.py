@@ -20,8 +20,8 @@ _WHOLE = Text(
     "Whole: evidence package, {records} records, extracted {time} (Beijing time) by {extractors}",
 )
 _LOG = Text(
-    "  日志 {origin}:{records} 条,检查点 {size} 条,见证方共同签名 {cosigned} 个",
-    "  log {origin}: {records} records, under a head of {size} entries, cosigned by {cosigned} witnesses",
+    "  日志 {origin}:{records} 条,检查点 {size} 条,其中查询了前 {indexed} 条,见证方共同签名 {cosigned} 个",
+    "  log {origin}: {records} records, searched up to {indexed} of {size} entries, cosigned by {cosigned} witnesses",
 )
 _ASKED = Text("  查询条件:{filters}", "  question: {filters}")
 _EVERYTHING = Text("无,即全部访问记录", "none, so every access record")
@@ -44,12 +44,12 @@ def verify_package(path: Path, vkeys: Sequence[str], as_json: bool) -> int:
     """Check the package at `path`, say what was found; the exit code. Raises `UserError` for a key, OSError."""
     from audit.package.check import check
     from audit.package.export_command import vkey_of
-    from audit.package.files import digest_of_file
+    from audit.package.files import digest_of
 
     pinned = [vkey_of(text) for text in vkeys]
     with path.open("rb") as file, progress(_BAR, None) as advance:
         found = check(file, pinned, advance)
-    digest = digest_of_file(path)
+        digest = digest_of(file)  # of this file, not of another one that has its name by now
     if as_json:
         emit_json(_as_json(found, digest))
     elif found.difference is None:
@@ -80,7 +80,8 @@ def _say(found: "Checked", digest: "Digest") -> None:
     say(_WHOLE.fill(records=made.records, time=beijing(made.time), extractors=people))
     for log in made.logs:
         head, cosigned = found.heads[log.origin], found.cosigned[log.origin]
-        say(_LOG.fill(origin=_shown(log.origin), records=log.records, size=head.size, cosigned=cosigned))
+        facts = {"records": log.records, "indexed": log.indexed, "size": head.size, "cosigned": cosigned}
+        say(_LOG.fill(origin=_shown(log.origin), **facts))
     say(_ASKED.fill(filters=_question(made.filters)))
     say(_DIGESTS.fill(sha256=digest.sha256, sm3=digest.sm3))
     if found.unpinned:
@@ -108,13 +109,21 @@ def _question(filters: Json) -> Text:
 
 def _as_json(found: "Checked", digest: "Digest") -> Json:
     made, wrong = found.manifest, found.difference
+    logs = {} if made is None else {log.origin: log for log in made.logs}
     facts: dict[str, Json] = {
         "verified": wrong is None,
         "sha-256": digest.sha256,
         "sm3": digest.sm3,
         "unpinned": list(found.unpinned),
         "logs": [
-            {"origin": origin, "size": head.size, "root": head.root.hex(), "cosigned": found.cosigned[origin]}
+            {
+                "origin": origin,
+                "size": head.size,
+                "root": head.root.hex(),
+                "cosigned": found.cosigned[origin],
+                "indexed": logs[origin].indexed,
+                "records": logs[origin].records,
+            }
             for origin, head in found.heads.items()
         ],
         "difference": wrong

@@ -64,7 +64,7 @@ def test_a_package_is_whole(town: Path, signed: Path, capsys: Out) -> None:
     assert execute(app, ["verify", str(signed), *given]) == 0
     said = capsys.readouterr()
     assert said.out.startswith("Whole: evidence package, 4 records")
-    assert "log gov.example/a: 2 records, under a head of 600 entries, cosigned by 1 witnesses" in said.out
+    assert "log gov.example/a: 2 records, searched up to 600 of 600 entries, cosigned by 1 witnesses" in said.out
     assert said.err == ""
 
 
