@@ -3,13 +3,15 @@
 1. The copy's own entries say which orders there are. Each is fetched by its digest, unless it is here already, checked
    under the keys that the registry lists, kept beside the copy, and only then carried out: rows become empty.
 2. A notice whose order nobody gives, or that does not count, is an alarm until there is one: `order_missing`,
-   `order_invalid`. Other orders are carried out meanwhile.
+   `order_invalid`. So is one that is said again, or after a higher number (`state`, 2). Other orders are carried out
+   meanwhile.
 3. A row that came empty, and that no order explains, is an alarm: `opening_missing`.
 4. How far this went is kept in `orders/followed`, so that alarms outlive the process. It may be behind: everything may
    be done twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,8 +23,8 @@ from audit.mirror.source import LogSource
 from audit.notes import NoteKey
 from audit.orders import files
 from audit.orders.erase import slices
-from audit.orders.order import ERASE, Order, check
-from audit.orders.state import Noticed, noticed, notices_in
+from audit.orders.order import ERASE, check
+from audit.orders.state import Noticed, fold, noticed, notices_in
 from audit.ranges import NONE, Ranges
 from audit.reader import LogReader
 from audit.tiles import WIDTH
@@ -37,16 +39,18 @@ WELL: Final[Trouble] = ("", "")
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is done with the first `size` entries. `waiting`: places of notices without an order that counts; `empty`:
-    rows that nothing explains."""
+    """What is done with the first `size` entries. `places`: of all notices; `waiting`: of those without an order that
+    counts; `empty`: rows that nothing explains."""
 
     size: int = 0
+    places: tuple[int, ...] = ()
     waiting: tuple[int, ...] = ()
     empty: Ranges = NONE
 
     def encode(self) -> bytes:
+        places: list[Json] = list(self.places)
         waiting: list[Json] = list(self.waiting)
-        return canonical({"empty": self.empty.text(), "size": self.size, "waiting": waiting})
+        return canonical({"empty": self.empty.text(), "places": places, "size": self.size, "waiting": waiting})
 
 
 class MirroredOrders:
@@ -75,45 +79,54 @@ class MirroredOrders:
             return WELL
         new = [one for one in notices_in(self._reader, size, before.size) if one.origin == self._reader.key.name]
         empty = before.empty | _empty_rows(self._reader, before.size, size)
-        waiting: dict[int, Trouble] = {}
-        for one in (*self._again(before.waiting, size), *new):
-            trouble = self._settle(one, source, auditor)
-            if trouble != WELL:
-                waiting[one.index] = trouble
+        places = (*before.places, *(one.index for one in new))
+        waiting = self._settle((*self._at(before.waiting, size), *new), places, source, auditor)
         empty -= _erased(self._reader, auditor) if empty else NONE
-        self._keep(Progress(size, tuple(waiting), empty))
+        self._keep(Progress(size, places, tuple(waiting), empty))
         if empty:
             return "opening_missing", f"entries {empty.text()} have no opening, and no order says so"
         return next(iter(waiting.values()), WELL)
 
-    def _again(self, places: tuple[int, ...], size: int) -> Iterator[Noticed]:
+    def _at(self, places: Iterable[int], size: int) -> Iterator[Noticed]:
         found = (noticed(index, self._reader.entry(index, size)) for index in places)
         return (one for one in found if one is not None)
 
-    def _settle(self, said: Noticed, source: LogSource | None, auditor: NoteKey | None) -> Trouble:
-        """Rules 1 and 2."""
+    def _settle(
+        self, said: Sequence[Noticed], places: Iterable[int], source: LogSource | None, auditor: NoteKey | None
+    ) -> dict[int, Trouble]:
+        """Rules 1 and 2, for the notices `said`; `places`: of all that there are. What is wrong, by place."""
         if auditor is None:
-            return "order_invalid", f"entry {said.index}: the registry lists no key for orders about this log"
-        order = files.orders_of(self._reader, auditor)(said.order)
-        if order is None:
+            unlisted = "the registry lists no key for orders about this log"
+            return {one.index: ("order_invalid", f"entry {one.index}: {unlisted}") for one in said}
+        troubles = {one.index: self._fetch(one, source, auditor) for one in said}
+        orders = files.orders_of(self._reader, auditor)
+        state = fold(self._at(places, self._copy.size) if said else (), self._reader.key.name, orders)
+        counting = frozenset(state.carried_out.values())
+        for one in said:
+            if one.index in counting:
+                troubles[one.index] = WELL
+                self._carry_out(one)
+        return {index: trouble for index, trouble in troubles.items() if trouble != WELL}
+
+    def _fetch(self, said: Noticed, source: LogSource | None, auditor: NoteKey) -> Trouble:
+        """Put the order of a notice beside the copy; what to say if that notice does not count then."""
+        if files.orders_of(self._reader, auditor)(said.order) is None:
             note = None if source is None else source.order(said.order)
             if note is None:
                 return "order_missing", f"entry {said.index}: nobody gives the order {said.order}"
-            order = self._accepted(note, auditor)
-        if order is None or not said.is_of(order):
-            return "order_invalid", f"entry {said.index}: the order {said.order} does not count, or says something else"
-        if order.action == ERASE:
-            for part in slices(order.positions):
-                self._copy.erase(part)
-        return WELL
+            self._accept(note, auditor)
+        wrong = "does not count, says something else, or came before"
+        return "order_invalid", f"entry {said.index}: the order {said.order} {wrong}"
 
-    def _accepted(self, note: bytes, auditor: NoteKey) -> Order | None:
-        try:
+    def _accept(self, note: bytes, auditor: NoteKey) -> None:
+        with suppress(Fault):
             order = check(note, auditor, self._reader.key)
-        except Fault:
-            return None
-        self._disk.replace(files.order_path(self._copy.directory, order.digest), note)
-        return order
+            self._disk.replace(files.order_path(self._copy.directory, order.digest), note)
+
+    def _carry_out(self, said: Noticed) -> None:
+        if said.action == ERASE:
+            for part in slices(said.positions):
+                self._copy.erase(part)
 
     def _keep(self, done: Progress) -> None:
         """Rule 4."""
@@ -144,12 +157,15 @@ def _erased(reader: LogReader, auditor: NoteKey | None) -> Ranges:
 def _read(path: Path) -> Progress:
     try:
         members = parse_object(path.read_bytes())
-        size, waiting, empty = members["size"], members["waiting"], members["empty"]
+        size, places, waiting, empty = (members[name] for name in ("size", "places", "waiting", "empty"))
     except FileNotFoundError:
         return Progress()
     except (Fault, KeyError):
         raise Corrupt(f"{path} cannot be read") from None
-    if type(size) is not int or type(waiting) is not list or type(empty) is not str:
+    if type(size) is not int or type(places) is not list or type(waiting) is not list or type(empty) is not str:
         raise Corrupt(f"{path} cannot be read")
-    places = tuple(one for one in waiting if type(one) is int)
-    return Progress(size, places, ranges.parse(empty) if empty else NONE)
+    return Progress(size, _integers(places), _integers(waiting), ranges.parse(empty) if empty else NONE)
+
+
+def _integers(members: list[Json]) -> tuple[int, ...]:
+    return tuple(one for one in members if type(one) is int)

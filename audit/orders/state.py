@@ -3,8 +3,9 @@
 1. `openings_restricted` adds its positions to the restricted ones, `restriction_lifted` takes them away, however often
    they were restricted. `openings_erased` adds to the erased ones, which stay what they are.
 2. A notice restricts by itself: in doubt nobody sees. It lifts, and explains an erased row, only together with its
-   order (`order.check`), whose action and positions must be the notice's.
-3. An order to restrict that is here and has no notice yet restricts already.
+   order (`order.check`), whose action and positions must be the notice's, and whose number is above those of all
+   before: whoever writes the log can say an order again, or late, and nobody else keeps it from doing so.
+3. An order to restrict that is here and has no notice of its own yet restricts already.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -50,16 +51,19 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """After so many notices. `erased`: by notice and order; `carried_out`: digest of an order → place of its notice."""
+    """After so many notices. `erased`: by notice and order; `carried_out`: digest of an order → place of its notice;
+    `highest`: the highest number among them, 0 for none."""
 
     restricted: Ranges = NONE
     erased: Ranges = NONE
     carried_out: Mapping[str, int] = field(default_factory=dict)
+    highest: int = 0
     unordered: tuple[Noticed, ...] = ()  # notices whose order does not count, or is not here
 
     def after(self, noticed: Noticed, order: Order | None) -> "State":
         """Rules 1 and 2; `order`: the notice's own, if it counts."""
-        ordered = noticed.is_of(order)
+        number = order.number if order is not None and noticed.is_of(order) else 0
+        ordered = number > self.highest
         restricted, erased = self.restricted, self.erased
         if noticed.action == RESTRICT:
             restricted |= noticed.positions
@@ -67,8 +71,10 @@ class State:
             restricted -= noticed.positions
         elif noticed.action == ERASE and ordered:
             erased |= noticed.positions
+        if not ordered:
+            return State(restricted, erased, self.carried_out, self.highest, (*self.unordered, noticed))
         carried_out = {**self.carried_out, noticed.order: noticed.index}
-        return State(restricted, erased, carried_out, self.unordered if ordered else (*self.unordered, noticed))
+        return State(restricted, erased, carried_out, number, self.unordered)
 
 
 def notice_of(order: Order, now: int) -> Notice:

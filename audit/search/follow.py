@@ -142,8 +142,8 @@ class Follower:
     def _orders(self, hashes: "_Hashes", reader: LogReader, opener: Opener, known: _Known) -> Withheld:
         """What orders say up to the head, carried out on what is indexed already."""
         before = withheld.read(self._db, known.number)
-        first = 0 if before is None else known.size
-        now = withheld.after(before, hashes.notices(first), reader)
+        again = before is None or before.is_behind(reader)
+        now = withheld.after(None if again else before, hashes.notices(0 if again else known.size), reader)
         with transaction(self._db):
             for position in withheld.keep(self._db, known.number, known.size, before, now):
                 access = access_of(hashes.entries(position // WIDTH)[position % WIDTH])

@@ -3,7 +3,8 @@
 1. A restricted opening has no tokens: no search by clerk, case or holder finds its record, everything else does. Once
    the restriction is lifted, its tokens are made again. An erased opening's tokens go, and it counts as erased.
 2. What the notices say is kept with the index for each log, so that only new entries are looked at for them. An index
-   that keeps nothing yet looks at all.
+   that keeps nothing yet looks at all; so it does when an order came that a notice had before (a mirror has the entries
+   first).
 3. Tokens go before anything new is indexed, in one transaction with what is kept. Doing it again changes nothing.
 """
 
@@ -29,17 +30,31 @@ _ERASED = "UPDATE logs SET erased = erased + ? WHERE id = ?"
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """What is kept of a log (rule 2). `positions`: those without tokens, erased ones not counted."""
+    """What is kept of a log (rule 2). `positions`: those without tokens, erased ones not counted; `missing`: digests of
+    orders that notices name, and that are not here."""
 
     state: State = field(default_factory=State)
     positions: Ranges = NONE
+    missing: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         orders: dict[str, Json] = dict(self.state.carried_out)
-        restricted, erased = self.state.restricted.text(), self.state.erased.text()
+        missing: list[Json] = list(self.missing)
         return canonical(
-            {"erased": erased, "orders": orders, "restricted": restricted, "withheld": self.positions.text()}
+            {
+                "erased": self.state.erased.text(),
+                "missing": missing,
+                "number": self.state.highest,
+                "orders": orders,
+                "restricted": self.state.restricted.text(),
+                "withheld": self.positions.text(),
+            }
         )
+
+    def is_behind(self, reader: LogReader) -> bool:
+        """Whether an order came that was missing."""
+        orders = files.orders_of(reader, None)
+        return any(orders(digest) is not None for digest in self.missing)
 
 
 def read(db: apsw.Connection, log: int) -> Withheld | None:
@@ -50,18 +65,23 @@ def read(db: apsw.Connection, log: int) -> Withheld | None:
     try:
         members = parse_object(data)
         restricted, erased, positions = (_ranges(members[name]) for name in ("restricted", "erased", "withheld"))
+        orders, missing, number = (members[name] for name in ("orders", "missing", "number"))
     except (Fault, KeyError):
         return None
-    orders = members["orders"]
-    places = {name: at for name, at in orders.items() if type(at) is int} if isinstance(orders, dict) else {}
-    return Withheld(State(restricted, erased, places), positions)
+    if not isinstance(orders, dict) or not isinstance(missing, list) or type(number) is not int:
+        return None
+    places = {name: at for name, at in orders.items() if type(at) is int}
+    return Withheld(State(restricted, erased, places, number), positions, tuple(map(str, missing)))
 
 
 def after(before: Withheld | None, found: Iterable[Noticed], reader: LogReader) -> Withheld:
-    """With the notices that came since."""
-    start = State() if before is None else before.state
-    state = fold(found, reader.key.name, files.orders_of(reader, None), start)
-    return Withheld(state, effective(state, files.on_file(reader, None)) - state.erased)
+    """With the notices that came since; of all, without `before`."""
+    start, former = (State(), ()) if before is None else (before.state, before.missing)
+    orders = files.orders_of(reader, None)
+    state = fold(found, reader.key.name, orders, start)
+    missing = {one.order for one in state.unordered if orders(one.order) is None}
+    positions = effective(state, files.on_file(reader, None)) - state.erased
+    return Withheld(state, positions, tuple(sorted(missing.union(former))))
 
 
 def keep(db: apsw.Connection, log: int, indexed: int, before: Withheld | None, now: Withheld) -> Ranges:

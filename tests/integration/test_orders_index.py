@@ -61,6 +61,24 @@ def test_orders_that_come_after_the_index(log: Path, tmp_path: Path) -> None:
     assert without_tokens(index) == [3, 5, 7]
 
 
+def test_an_order_that_comes_later_than_its_notice(log: Path, tmp_path: Path) -> None:
+    """As at a mirror: it has the entries first, and fetches the orders then."""
+    index, orders = tmp_path / "index", log / "orders"
+    assert follow(log, index).erased == 0
+    kept = {path: (log / path).read_bytes() for path in ("openings/000", "openings/001.p/44")}
+    carry_out(log, order(RESTRICT, "3,7"), order(ERASE, "7,290", number=2), order(LIFT, "3", number=3))
+    orders.rename(tmp_path / "orders")
+    erased = {path: (log / path).read_bytes() for path in ("openings/000",)}
+    (log / "openings/000").write_bytes(kept["openings/000"])
+    assert follow(log, index).erased == 0
+    assert without_tokens(index) == [3, 7]
+    (tmp_path / "orders").rename(orders)
+    (log / "openings/000").write_bytes(erased["openings/000"])
+    assert follow(log, index).erased == 2
+    assert without_tokens(index) == [7, 290]
+    assert follow(log, index).erased == 2
+
+
 def test_orders_that_were_there_before(log: Path, tmp_path: Path) -> None:
     carry_out(log, order(RESTRICT, "3-5"), order(ERASE, "5,7", number=2), order(LIFT, "4", number=3))
     found = follow(log, tmp_path / "index")

@@ -144,6 +144,24 @@ def test_one_signature_erases_nothing_here(served: Gateway, tmp_path: Path, sign
     assert sealed_rows(watched.copy, parse("5")) == []
 
 
+def test_an_order_of_yesterday_does_nothing_today(served: Gateway, tmp_path: Path) -> None:
+    """The gateway has an erasure that it held back, and a lifting that was carried out: it says both now."""
+    watched = Watched(tmp_path, [served.url])
+    held, lifting = order(ERASE, "5"), order(LIFT, "7", number=3)
+    carry_out(served.directory, order(RESTRICT, "5,7", number=2), lifting, order(RESTRICT, "7", number=4))
+    assert watched.look() == []
+    log = open_log(served.directory)
+    for one in (held, lifting):
+        log.append_blocking(notice_of(one, int(NOW * 1000)).encode(), NO_OPENING)
+    log.close()
+    files.order_path(served.directory, held.digest).write_bytes(both_signed(held))
+    for _ in range(2):
+        assert watched.look() == [("order_invalid", "slot-1")]
+        assert restricted(LogReader(watched.copy, SIGNER.public), 263).text() == "5,7"
+        assert len(sealed_rows(watched.copy, parse("5"))) == 1
+        watched.fresh()
+
+
 def test_what_one_party_erases_by_hand_shows(served: Gateway, tmp_path: Path) -> None:
     before = Watched(tmp_path, [served.url])
     assert before.look() == []

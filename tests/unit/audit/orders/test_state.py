@@ -49,6 +49,29 @@ def test_without_its_order_a_notice_only_restricts() -> None:
     assert [one.index for one in found.unordered] == [100, 101, 102]
 
 
+def test_an_order_that_was_carried_out_is_not_carried_out_again() -> None:
+    """Whoever has the log alone can say it again, after the auditor has said something else."""
+    lifting = order(LIFT, "1", 2)
+    found = state(order(RESTRICT, "1"), lifting, order(RESTRICT, "1", 3), lifting)
+    assert found.restricted.text() == "1"
+    assert [one.index for one in found.unordered] == [103]
+    assert found.carried_out[lifting.digest] == 101
+
+
+def test_an_order_that_was_held_back_comes_too_late() -> None:
+    late = (order(LIFT, "1", 1), order(ERASE, "1", 2), order(RESTRICT, "7", 3))
+    found = state(order(RESTRICT, "1", 4), *late)
+    assert (found.restricted.text(), found.erased) == ("1,7", NONE)
+    assert [one.index for one in found.unordered] == [101, 102, 103]
+
+
+def test_a_notice_with_other_positions_does_not_end_an_order_that_waits_for_its_own() -> None:
+    waiting = order(RESTRICT, "5")
+    [other] = told(order(RESTRICT, "0"))
+    found = fold([replace(other, order=waiting.digest)], LOG, {waiting.digest: waiting}.get)
+    assert effective(found, (waiting,)).text() == "0,5"
+
+
 def test_a_notice_says_what_its_order_says() -> None:
     [said] = told(order(ERASE, "1"))
     assert said.is_of(order(ERASE, "1"))
