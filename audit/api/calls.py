@@ -149,10 +149,11 @@ class Calls:
         )
 
     async def sweep(self) -> None:
-        """Record what expired (rule 2)."""
-        for one in self.approvals.expired(self.clock()):
-            facts: dict[str, Json] = {"approval": one.id, "was": one.state}
-            await self.recorder.keep(Question("expire", (one.by,), facts, 0, []))
+        """Record what expired (rules 2 and 3)."""
+        async with self.deciding:
+            for one in self.approvals.expired(self.clock()):
+                facts: dict[str, Json] = {"approval": one.id, "was": one.state}
+                await self.recorder.keep(Question("expire", (one.by,), facts, 0, []))
 
     async def _hold(
         self, kind: Kind, auditor: Auditor, prepared: Prepared, words: Mapping[str, str], logs: list[tuple[str, int]]

@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from audit.api.callers import ROLES, Auditor
 from contracts.edge.config import Section, read_toml
@@ -41,7 +41,7 @@ from contracts.text import Text
 
 _NOT_PEM = Text("不是 PEM 证书", "Not a certificate in PEM")
 _UNREADABLE = Text("无法读取证书:{why}", "The certificate cannot be read: {why}")
-_TWICE = Text("每位审计员的 id 与证书必须各不相同", "Each auditor has an id and a certificate of their own")
+_TWICE = Text("每位审计员的 id、证书与密钥必须各不相同", "Each auditor has an id, a key and a certificate of their own")
 _NOBODY = Text("至少要有一位审计员", "There is no auditor")
 _NO_ROLE = Text("roles 不能是 {name}", "{name} is not a role")
 _ALONE = Text("second 需要同时给出 auditor", "second needs auditor beside it")
@@ -104,10 +104,16 @@ def _auditors(outermost: Section) -> tuple[Auditor, ...]:
     found = tuple(map(_auditor, outermost.sections("auditors", ())))
     if not found:
         raise outermost.mistake(_NOBODY, "auditors")
-    for values in ({one.id for one in found}, {one.der for one in found}):
+    # Two certificates of one key are one person's: that would be both auditors at once.
+    for values in ({one.id for one in found}, {one.der for one in found}, {_key_of(one) for one in found}):
         if len(values) < len(found):
             raise outermost.mistake(_TWICE, "auditors")
     return found
+
+
+def _key_of(auditor: Auditor) -> bytes:
+    key = x509.load_der_x509_certificate(auditor.der).public_key()
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _auditor(section: Section) -> Auditor:

@@ -3,13 +3,15 @@
 1. Every `every_s` seconds each log below the configured directories is followed, one after the other; a log that is new
    there is a log to follow.
 2. A log that differs from what was indexed, or does not verify, is an alarm and its state; the others go on, and it is
-   tried again: nothing is indexed of it until it is the same log again.
+   tried again: nothing is indexed of it until it is the same log again. So is a directory without any log. A log whose
+   copy is not there any more (`oncegate-audit retention` removes them) is not followed, and has no state.
 3. What the disk or a lock does is said and tried again, too. Whatever else fails ends the process (`on_fatal`).
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 import apsw
@@ -49,6 +51,8 @@ class Following:
         self._what = what
         self._stop = threading.Event()
         self._states: dict[str, str] = {}
+        self._origins: dict[Path, str] = {}  # of the copies that were read once
+        self._empty: set[Path] = set()  # where no log is, and that was said
         self._thread = guarded("audit-index", self._run, on_fatal)
 
     def start(self) -> None:
@@ -81,18 +85,36 @@ class Following:
         """Until `close` (rule 1); raises when the index itself cannot be written."""
         follower = Follower(db, self._what.auditor, self._what.keys)
         while not self._stop.is_set():
-            for directory in logs_in(self._what.directories):
-                if self._stop.is_set():
-                    return
-                self._one(follower, directory)
+            seen = {self._one(follower, directory) for directory in self._copies()}
+            if not self._stop.is_set():
+                self._forget(seen)
             self._stop.wait(self._what.every_s)
 
-    def _one(self, follower: Follower, directory: Path) -> None:
-        """Rule 2."""
-        name = str(directory)
+    def _copies(self) -> Iterator[Path]:
+        """The directory of each log, until `close`."""
+        for directory in self._what.directories:
+            try:
+                found = logs_in((directory,))
+            except UserError as error:
+                if directory not in self._empty:
+                    alarm("index_failed", log=str(directory), what=_words(error))
+                self._empty.add(directory)
+                continue
+            self._empty.discard(directory)
+            yield from takewhile(lambda _: not self._stop.is_set(), found)
+
+    def _forget(self, seen: Container[str]) -> None:
+        """Copies that are gone."""
+        for name in set(self._origins.values()):
+            if name not in seen:
+                self._states.pop(name, None)
+
+    def _one(self, follower: Follower, directory: Path) -> str:
+        """Rule 2; the name of the log, or of the directory where that is not known."""
+        name = self._origins.get(directory, str(directory))
         try:
             source = source_of(directory, self._what.vkeys).source
-            name = source.key.name
+            name = self._origins[directory] = source.key.name
             done = follower.follow(source, self._go_on)
         except Differs as found:
             self._became(name, DIFFERS, what=found.what.en, where=found.where)
@@ -102,6 +124,7 @@ class Following:
             if done.new:
                 info("indexed", log=name, size=done.size, new=done.new)
             self._became(name, FOLLOWED)
+        return name
 
     def _go_on(self, _: int) -> None:
         if self._stop.is_set():

@@ -157,7 +157,7 @@ def reconciliation(given: Given, work: Work, desk: Desk) -> Prepared:
         found.shown,
     )
     named = _with_file(prepared, file)
-    return named if holders else replace(named, subject=prepared.subject)
+    return named if holders or prepared.subject is not None else replace(named, subject=None)
 
 
 def _reconcile(

@@ -1,8 +1,10 @@
 """The auditor's API: a holder is searched for by two auditors, never by one."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,15 @@ import jsonschema
 import pytest
 
 from audit.api import schemas
+from audit.api.approvals import Pending
+from audit.api.calls import Calls
+from audit.api.lanes import Lane
+from audit.api.questions import Desk
+from audit.api.recorder import Recorder
+from audit.log import AuditLog
+from audit.search import own_log
 from tests.integration.api_world import HOLDER, WHY, Office, furnish, running
+from tests.integration.audit_support import EAGER, no_fatal
 from tests.integration.search_world import A, build_town
 from tests.waiting import until
 
@@ -151,6 +161,40 @@ def test_lists_of_holders_take_two_who_have_the_same_file(office: Office) -> Non
     jsonschema.validate(found, schemas.ANALYSIS_ANSWER)
     own = [one for one in found["findings"] if one["rule"] == "own_record"]
     assert sum(one["count"] for one in own) == len(range(59, 600, 77))
+
+
+def test_of_a_holder_beside_a_list_both_are_named(office: Office) -> None:
+    """Also where the list itself names no holder: who agrees is told of a file, and gives its digest."""
+    cases = b"case\nSECRET-CASE-1\n"
+    held = office.upload("li", "/v1/reconciliations", "cases", cases, filters={"log": A, "holder": HOLDER})
+    assert held.status == 202
+    digest = f"sha-256:{hashlib.sha256(cases).hexdigest()}"
+    assert decide(office, "wang", held.json["id"], decision="agree", holder=HOLDER) == (409, "approval_mismatch")
+    both = {"digest": digest, "holder": HOLDER}
+    assert decide(office, "wang", held.json["id"], decision="agree", **both) == (200, "agreed")
+
+
+def test_what_is_being_decided_does_not_expire(town: Path, tmp_path: Path) -> None:
+    """Else the log would say that it expired, after it said that somebody agreed."""
+    furnish(tmp_path, town, town / "index")
+    log = AuditLog.open(replace(own_log.load(tmp_path / "own.toml"), limits=EAGER), no_fatal)
+    lane = Lane(town / "index", 1, 1, 1.0)
+    calls = Calls(Desk(None, None), lane, lane, Recorder(log, lambda: 5), lambda: 5, dict)
+    calls.approvals.put(Pending("1", "search", "li", 0, 5, {}, b"token", None))
+
+    async def sweep() -> None:
+        async with calls.deciding:
+            sweeping = asyncio.create_task(calls.sweep())
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert calls.approvals.for_others("wang", 4)
+        await sweeping
+        assert not calls.approvals.for_others("wang", 4)
+
+    asyncio.run(sweep())
+    assert log.size == 1
+    log.close()
+    lane.close()
 
 
 def test_a_holder_in_counts_and_analyses_takes_two(office: Office) -> None:

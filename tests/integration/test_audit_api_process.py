@@ -96,6 +96,18 @@ def test_a_log_that_differs_is_an_alarm_and_stays_as_it_was(desk: Path) -> None:
         until(lambda: b"index_differs" in (desk.parent / "lines").read_bytes())
 
 
+def test_a_copy_that_cannot_be_read_any_more_says_so_and_the_others_go_on(desk: Path) -> None:
+    more = f'follow = ["{desk.parent}/nowhere", "{desk.parent}/mirror"]'
+    desk.write_text(re.sub("follow = .*", more, desk.read_text()))
+    with process(desk, "--keys-from-stdin", stdin=(desk.parent / "one.pem").read_bytes()) as (office, _):
+        until(lambda: sizes(office) == {A: (5, "followed")})
+        (desk.parent / "mirror/a/vkey").write_text("none")
+        until(lambda: sizes(office) == {A: (5, "failed")})
+        (desk.parent / "mirror/a").rename(desk.parent / "gone")
+        until(lambda: sizes(office) == {A: (5, "not_followed")})
+        assert b"nowhere" in (desk.parent / "lines").read_bytes()
+
+
 def test_a_failed_log_ends_the_process(desk: Path) -> None:
     with process(desk, "--keys-from-stdin", stdin=(desk.parent / "one.pem").read_bytes()) as (office, started):
         until(lambda: sizes(office) == {A: (5, "followed")})

@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,16 @@ def test_lines_name_nobody(office: Office, capfd: Capture) -> None:
 def test_each_auditor_has_a_certificate_of_their_own(town: Path, tmp_path: Path) -> None:
     config = furnish(tmp_path, town, town / "index")
     config.write_text(config.read_text().replace('"wang.crt"', '"li.crt"'))
+    with pytest.raises(UserError, match="certificate of their own"):
+        load(config)
+
+
+def test_two_certificates_of_one_key_are_not_two_auditors(town: Path, tmp_path: Path) -> None:
+    config = furnish(tmp_path, town, town / "index")
+    wang, key = (tmp_path / f"wang.{ending}" for ending in ("crt", "key"))
+    named = ["-key", str(key), "-x509", "-subj", "/CN=somebody-else", "-days", "9", "-out", str(tmp_path / "li.crt")]
+    subprocess.run(["openssl", "req", "-new", *named], check=True, capture_output=True, timeout=30)
+    assert wang.read_bytes() != (tmp_path / "li.crt").read_bytes()
     with pytest.raises(UserError, match="certificate of their own"):
         load(config)
 
