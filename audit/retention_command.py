@@ -16,7 +16,7 @@ from audit.orders.state import restricted
 from audit.reader import LogReader
 from audit.retention import DAMAGED, DUE, STATES, TOO_SHORT, Shard, state
 from audit.retired import Retired
-from audit.retiring import ASIDE, Place, Removal, files_below, look, resume, retire
+from audit.retiring import ASIDE, Place, Removal, files_below, look, resume, retire, surely
 from contracts.edge.i18n import language
 from contracts.edge.output import emit_json, progress, say, warn
 from contracts.encoding import Json
@@ -46,7 +46,8 @@ _ASK = Text(
 )
 _REMOVED = Text("已删除 {slot}", "{slot} is removed")
 _REMOVING = Text("删除", "Removing")
-_READING = Text("查找限制令", "Looking for restrictions")
+_READING = Text("读取日志", "Reading logs")
+_SEEKING = Text("查找限制令", "Looking for restrictions")
 _SHORT = Text(
     "注册库为 {slots} 登记的保存期少于 {days} 天", "The registry lists {slots} with less than {days} days of retention"
 )
@@ -68,7 +69,8 @@ def run(place: Place, slots: Mapping[str, AuditSlot], now: int, wanted: Wanted) 
 
     `now` in Unix ms. Raises `UserError`, `typer.Abort` when it is not confirmed, OSError.
     """
-    shards = look(place, slots)
+    with progress(_READING, None):
+        shards = [surely(place, one, now) for one in look(place, slots)]
     going = [one for one in shards if state(one, now) == DUE]
     told = {one.slot: _restrictions(place, one) for one in going}
     if not wanted.as_json:
@@ -111,7 +113,7 @@ def _restrictions(place: Place, shard: Shard) -> int:
     """How many openings of a log are restricted; reads all of it."""
     if shard.listed is None:
         return 0
-    with progress(_READING, None):
+    with progress(_SEEKING, None):
         reader = LogReader(place.directory(shard), parse_vkey(shard.listed.vkey))
         return sum(last - first + 1 for first, last in restricted(reader, shard.entries).spans)
 

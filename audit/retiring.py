@@ -4,12 +4,14 @@
 2. Its directory is renamed aside, then emptied and removed. A death at any instant leaves work that the next run ends.
 3. Whether a log goes is decided under its lock, from what is on the disk then; who writes it, keeps it.
 4. A log is looked at under the key that the registry lists; its first and last entries are proved under its head.
+5. Whether its time is over is first told from its newest entries; but before it goes, from all: the clock may have been
+   behind at the end, as when a machine closes a log before it has the time.
 """
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -80,6 +82,11 @@ def shard_of(directory: Path, listed: AuditSlot | None) -> Shard:
     return Shard(name, head.origin, head.size, first, last, successor, listed, "" if hold is None else hold.reason)
 
 
+def surely(place: Place, shard: Shard, now: int) -> Shard:
+    """A log that seems due, with the highest time of all its entries (rule 5); any other as it is. `now` in Unix ms."""
+    return _surely(place.directory(shard), shard, now)
+
+
 def retire(
     place: Place, shard: Shard, removal: Removal, advance: Advance = lambda _: None, disk: Disk | None = None
 ) -> None:
@@ -89,7 +96,7 @@ def retire(
     """
     directory, disk = place.directory(shard), disk or Disk()
     with _locked(directory):
-        now = shard_of(directory, shard.listed)
+        now = _surely(directory, shard_of(directory, shard.listed), removal.now)
         if state(now, removal.now) != DUE:
             raise UserError(_NOT_DUE, str(directory), _LOOK)
         retired.write(disk, retired.path_of(place.retired, directory.name), _what_stays(directory, now, removal))
@@ -148,12 +155,27 @@ def _locked(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _surely(directory: Path, shard: Shard, now: int) -> Shard:
+    if shard.listed is None or state(shard, now) != DUE:
+        return shard
+    reader = LogReader(directory, parse_vkey(shard.listed.vkey))
+    try:
+        times = [_newest(reader, number, shard.entries) for number in range(-(-shard.entries // WIDTH))]
+    except Corrupt as error:
+        return replace(shard, damaged=str(error))
+    return replace(shard, last=max(filter(None, times), default=shard.last))
+
+
 def _times(reader: LogReader, size: int) -> tuple[int | None, int | None]:
     """Of the first entry, and the highest of the newest bundle: entries are not quite in the order of their times."""
     if size == 0:
         return None, None
-    newest = [time for entry in reader.entries((size - 1) // WIDTH, size) if (time := _time(entry)) is not None]
-    return _time(proven(reader, 0)), max(newest, default=None)
+    return _time(proven(reader, 0)), _newest(reader, (size - 1) // WIDTH, size)
+
+
+def _newest(reader: LogReader, number: int, size: int) -> int | None:
+    """The highest time in a bundle."""
+    return max((time for entry in reader.entries(number, size) if (time := _time(entry)) is not None), default=None)
 
 
 def _time(entry: bytes) -> int | None:

@@ -100,6 +100,26 @@ def test_before_its_time_nothing_goes(place: Place, capsys: pytest.CaptureFixtur
     assert states(place, OVER - 1)["old"] == KEPT
 
 
+def test_a_clock_that_was_behind_at_the_end_removes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The successor began before the machine had the time: the log's last entry, alone in its bundle, is of 1970."""
+    log = AuditLog.open(settings(tmp_path / "audit/old"), no_fatal)
+    for day in range(256):
+        log.append_blocking(b'{"time":%d}' % (FIRST + day), b"{}")
+    log.close()
+    former = Former(LogReader(tmp_path / "audit/old", SIGNER.public), settings(tmp_path / "audit/old"))
+    open_after(next_settings(tmp_path / "audit/new"), former, no_fatal, clock=lambda: 5.0).close()
+    place, over = Place(tmp_path / "audit", tmp_path / "retired"), FIRST + 255 + 200 * DAY_MS
+    for wanted in (replace(QUIET, apply=False), QUIET):
+        form = told(capsys, place, over - 1, wanted)
+        assert ({one["slot"]: one["state"] for one in form["logs"]}["old"], form["removed"]) == (KEPT, [])
+    with pytest.raises(UserError, match="not due any more"):
+        retire(place, look(place, SLOTS)[1], Removal(over - 1, "wang"))
+    assert told(capsys, place, over, QUIET)["removed"] == ["old"]
+    kept = retired.read(place.retired / "old.json")
+    assert kept is not None
+    assert kept.last == FIRST + 255
+
+
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
 def test_it_asks_first(place: Place, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     given = iter(answer)
