@@ -114,7 +114,25 @@ class _Rows:
 
     def next(self, indices: range) -> bytes | None:
         """The key of the first row that is not empty; None when there is none."""
-        return next((key_id for key_id in map(self.key_at, indices) if key_id is not None), None)
+        return next((key_id for key_id in map(self.key_at, self._worth_reading(indices)) if key_id is not None), None)
+
+    def _worth_reading(self, indices: range) -> Iterator[int]:
+        """Without those of bundles that are erased entirely: their size says so, and there may be years of them."""
+        empty, looked = False, -1
+        at = 0
+        while at < len(indices):
+            number, offset = divmod(indices[at], WIDTH)
+            if number != looked:
+                empty, looked = self._is_empty(number), number
+            if not empty:
+                yield indices[at]
+            at += 1 if not empty else WIDTH - offset if indices.step > 0 else offset + 1
+
+    def _is_empty(self, number: int) -> bool:
+        try:
+            return (self._reader.directory / opening_path(number)).stat().st_size == WIDTH * len(prefixed(b""))
+        except FileNotFoundError:
+            return False
 
 
 # --- rule 2 --------------------------------------------------------------------------------------------------------

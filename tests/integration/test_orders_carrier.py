@@ -12,15 +12,18 @@ import pytest
 from audit import backup
 from audit.disk import Disk
 from audit.log import AuditLog, Limits
+from audit.notes import NoteKey
 from audit.notices import NO_OPENING
 from audit.openings import key_id_of, key_path
 from audit.orders import files
 from audit.orders.closed import finish
+from audit.orders.erase import erase
 from audit.orders.order import ERASE, LIFT, RESTRICT, Order, sign
 from audit.orders.state import notice_of, restricted, state_of
 from audit.ranges import Ranges, parse
 from audit.reader import LogReader
 from audit.record import record
+from audit.recovery import at_head
 from audit.verify import verify
 from contracts.errors import Fault
 from tests.integration.audit_support import (
@@ -28,6 +31,7 @@ from tests.integration.audit_support import (
     SIGNER,
     FailingDisk,
     ForgetfulDisk,
+    no_fatal,
     open_log,
     settings,
 )
@@ -277,3 +281,32 @@ def test_a_backup_has_the_orders_too(filled: Path, tmp_path: Path) -> None:
     backup.copy(tmp_path / "log", tmp_path / "after")
     assert anywhere(tmp_path / "after", *gone) == []
     assert backup.check(tmp_path / "after", None).size == 259
+
+
+def test_years_of_erased_rows_are_not_read_again(tmp_path: Path) -> None:
+    """Whether a day key seals other rows is asked of the rows around it: an erased bundle's size says that it has none."""
+    days = [0]
+    log = AuditLog.open(settings(tmp_path / "log", limits=EAGER), no_fatal, clock=lambda: DAY_MS / 1000 * days[-1])
+    for day in range(6):
+        days.append(day)
+        fill_old(log, 5 * 256)
+    log.close()
+    reader = _Counting(tmp_path / "log", SIGNER.public)
+    _, edge = at_head(reader, reader.checkpoint())
+    for first, last in ((0, 20 * 256 - 1), (20 * 256, 25 * 256 - 1)):
+        reader.read.clear()
+        edge = erase(Disk(), reader, edge, Ranges.of([(first, last)]))
+        assert min(reader.read) == first // 256
+    assert len(list((tmp_path / "log/openings/keys").iterdir())) == 1
+
+
+class _Counting(LogReader):
+    """Which bundles of rows were read."""
+
+    def __init__(self, directory: Path, key: NoteKey) -> None:
+        super().__init__(directory, key)
+        self.read: set[int] = set()
+
+    def rows(self, number: int, size: int) -> list[bytes]:
+        self.read.add(number)
+        return super().rows(number, size)
