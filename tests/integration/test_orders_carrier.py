@@ -284,7 +284,7 @@ def test_a_backup_has_the_orders_too(filled: Path, tmp_path: Path) -> None:
 
 
 def test_years_of_erased_rows_are_not_read_again(tmp_path: Path) -> None:
-    """Whether a day key seals other rows is asked of the rows around it: an erased bundle's size says that it has none."""
+    """Whether a day key seals other rows is asked of the rows around it; an erased bundle has none: its size says so."""
     days = [0]
     log = AuditLog.open(settings(tmp_path / "log", limits=EAGER), no_fatal, clock=lambda: DAY_MS / 1000 * days[-1])
     for day in range(6):
