@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from audit.notes import NoteKey
 
 EXIT_FAILED = 1
+MAX_DIGITS = 18
 
 _NO_LOG = Text("该目录不是审计日志", "Not the directory of an audit log")
 _NO_LOG_REMEDY = Text("请给出含有 checkpoint 文件的目录。", "Give the directory that holds the file `checkpoint`.")
@@ -79,7 +80,7 @@ def _print(directory: Path, index: str, key: "NoteKey", record: Path | None) -> 
 
     if not (directory / "checkpoint").is_file():
         raise UserError(_NO_LOG, str(directory), _NO_LOG_REMEDY)
-    if not index.isascii() or not index.isdigit():
+    if not index.isascii() or not index.isdigit() or len(index) > MAX_DIGITS:
         raise UserError(_NOT_INDEX, index, _INDEX_FORM)
     reader = LogReader(directory, key)
     proof = reader.proof(int(index))

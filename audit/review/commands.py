@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from audit.review.desk import Late
     from audit.review.events import Recorded, Whom
     from audit.review.letters import Question
+    from audit.review.samples import Sample
     from contracts.encoding import Json
 
 app = command_line(
@@ -70,7 +71,7 @@ def start_command(sample: SampleFile, own_log: OwnLog = None, index: IndexOption
     found = inputs.sample_in(sample)
     settings = inputs.own_log_of(own_log, index)
     if index is not None:
-        _draw_again(sample, index)
+        _draw_again(found, index)
     began = desk.start(settings, found, drawn_again=index is not None)
     say((_STARTED if began else _BEFORE).fill(digest=found.digest, count=len(found.picks)))
 
@@ -231,12 +232,13 @@ def overdue_command(own_log: OwnLog = None, index: IndexOption = None, as_json: 
     raise typer.Exit(EXIT_FAILED if late else 0)
 
 
-def _draw_again(sample: Path, index: Path) -> None:
+def _draw_again(sample: "Sample", index: Path) -> None:
     """Refuse a sample that is not what drawing again gives."""
-    from audit.search.drawing import differences, document, load
+    from audit.search.drawing import differences, document, order_of
     from audit.search.session import session
+    from contracts.encoding import canonical
 
-    order, given = load(sample)
+    order, given = order_of(canonical(sample.document), sample.digest)  # the one that is begun: no second reading
     with session(index, order.words, []) as asked:
         ours = document(asked.index, order, asked.filters)
         asked.record("review start", len(ours["picks"]))

@@ -8,7 +8,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from audit.log import LogSettings
-from audit.review.events import Place, Subject, Whom
+from audit.review.events import Place, Subject, Whom, sound_name
 from audit.review.findings import is_finding_id
 from audit.review.records import Records
 from audit.review.samples import Sample, sample_of
@@ -98,7 +98,7 @@ def whom_of(text: str) -> Whom:
     organisation, slash, unit = text.partition("/")
     if not organisation or (slash and not unit):
         raise UserError(_NO_WHOM, text, _WHOM_FORM)
-    return Whom(organisation, unit or None)
+    return Whom(sound_name(organisation), sound_name(unit) if slash else None)
 
 
 def where(subject: Subject) -> str:

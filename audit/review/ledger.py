@@ -6,7 +6,9 @@
 2. `explanation_required` is a request with a deadline at the same time. Any other verdict takes a request back.
 3. An explanation is taken for a record of a sample that was started, or for a finding; from the unit that was asked, if
    one was; the same one once.
-4. A deadline is moved by an auditor, with a reason, to a later day, while its request is not answered.
+4. A deadline is moved by an auditor, with a reason, to a later day, while its request is not answered. So nobody asks
+   the same unit once more with a later day; where another verdict, or asking another unit, makes it later, that counts
+   as an extension.
 5. Nothing else ends anything: no time that passes, and no program, closes a record or a finding. An explanation answers
    a request; whether it is good enough a person says, with another verdict or another request.
 6. The same rules hold for what is to be appended and for what is read: an event in the log that breaks one has no
@@ -47,6 +49,9 @@ NO_TEXT = Text("说明内容为空", "The explanation is empty")
 OTHER_UNIT = Text("被要求说明的是另一单位", "Another unit was asked")
 KNOWN = Text("同一说明已登记", "The same explanation was taken before")
 NOT_ASKED = Text("没有待答复的说明要求", "No explanation is awaited for this")
+ASKED_ALREADY = Text(
+    "已要求该单位说明,延期须说明理由(extend)", "Asked already; more time is given with a reason (extend)"
+)
 NOT_LATER = Text("新期限须晚于原期限", "The new deadline is not later than the present one")
 
 
@@ -166,6 +171,9 @@ class Ledger:
         return None if event.reviewer == assigned else NOT_ASSIGNED
 
     def _bad_request(self, event: Asked, _: Texts) -> Text | None:
+        due = self.awaited(event.subject)
+        if due is not None and due.whom == event.whom and due.deadline < event.deadline:
+            return ASKED_ALREADY
         return self._bad_place(event.subject)
 
     def _bad_explanation(self, event: Explained, texts: Texts) -> Text | None:
@@ -200,10 +208,15 @@ class Ledger:
         if event.whom is None or event.deadline is None:
             self.requests.pop(event.subject, None)
         else:
-            self.requests[event.subject] = Due(event.whom, event.deadline, recorded.time, recorded.number)
+            self._request(recorded, event.subject, event.whom, event.deadline)
 
     def _ask(self, recorded: Recorded, event: Asked) -> None:
-        self.requests[event.subject] = Due(event.whom, event.deadline, recorded.time, recorded.number)
+        self._request(recorded, event.subject, event.whom, event.deadline)
+
+    def _request(self, recorded: Recorded, subject: Subject, whom: Whom, deadline: str) -> None:
+        before = self.awaited(subject)
+        extensions = 0 if before is None else before.extensions + (before.deadline < deadline)
+        self.requests[subject] = Due(whom, deadline, recorded.time, recorded.number, extensions)
 
     def _explain(self, recorded: Recorded, event: Explained) -> None:
         self.explanations.setdefault(event.subject, []).append(recorded)

@@ -8,6 +8,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -16,6 +17,8 @@ from audit.review.ledger import Due
 from audit.search.asked import ZONE
 from audit.search.output import csv_text
 from contracts.encoding import Json
+
+MAX_FILE_NAME = 200  # of 255; a suffix follows, and what an unfinished file has
 
 COLUMNS = (
     "sample", "log", "position", "time", "transaction", "app", "service_item", "organisation", "unit", "deadline",
@@ -41,8 +44,14 @@ def grouped(questions: Iterable[Question]) -> Mapping[Whom, Sequence[Question]]:
 
 
 def file_name(whom: Whom) -> str:
-    """Without suffix; one for each unit, whatever its name contains. `=` joins: no quoted name has one."""
-    return "=".join(quote(part, safe="").replace(".", "%2E") for part in whom if part is not None)
+    """Without suffix; one for each unit, whatever its name contains. `=` joins: no quoted name has one. A name that is
+    too long for a file is cut, and told apart by a digest."""
+    name = "=".join(quote(part, safe="").replace(".", "%2E") for part in whom if part is not None)
+    return (
+        name
+        if len(name) <= MAX_FILE_NAME
+        else f"{name[: MAX_FILE_NAME - 34]}=={sha256(name.encode()).hexdigest()[:32]}"
+    )
 
 
 def letter(whom: Whom, questions: Sequence[Question], day: str, table: str) -> str:

@@ -88,10 +88,9 @@ def milliseconds(text: str, end: bool = False) -> int:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise UserError(_BAD_TIME, text, _TIME_FORM) from None
-    if end and len(text) <= len("2026-11-22"):
-        found += timedelta(days=1)
     zoned = found if found.tzinfo is not None else found.replace(tzinfo=ZONE)
-    return max(0, (zoned - _EPOCH) // timedelta(milliseconds=1))
+    past = timedelta(days=1) if end and len(text) <= len("2026-11-22") else timedelta()  # 9999-12-31 has no next date
+    return max(0, (zoned - _EPOCH + past) // timedelta(milliseconds=1))
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -177,6 +177,13 @@ def test_a_sample_that_is_not_what_drawing_gives_is_not_begun(office: Path, caps
     assert "has not been started" in capsys.readouterr().err
 
 
+def test_units_are_plain_text(office: Path, capsys: Out) -> None:
+    finding = "0123456789abcdef"
+    for of in ("x\x1b[2Jy", "x/ ", "x" * 201):
+        assert run(office, "ask", finding, "--of", of, "--by", "Chen") == 2
+        assert "\x1b" not in capsys.readouterr().err
+
+
 def test_bad_rows_are_named_and_good_ones_kept(office: Path, capsys: Out) -> None:
     awaited = ask_all(office)
     assert review(office, "letters", "--into", str(office / "letters")) == 0

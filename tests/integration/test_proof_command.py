@@ -81,6 +81,7 @@ def test_a_changed_byte_is_found(given: tuple[Path, Path], capsys: Out, spoilt: 
         (["LOG", "600", "--vkey", VKEY], 2, "entry_unknown"),
         (["LOG", "-1", "--vkey", VKEY], 2, "-1"),
         (["LOG", "x", "--vkey", VKEY], 2, "Not a position"),
+        (["LOG", "9" * 5000, "--vkey", VKEY], 2, "Not a position"),
         (["LOG/tile", "0", "--vkey", VKEY], 2, "Not the directory of an audit log"),
         (["LOG", "0", "--vkey", "x"], 2, "Not a valid verifier key"),
         (["LOG", "0", "--vkey", VKEY, "--vkey", VKEY], 2, "takes the log's verifier key"),

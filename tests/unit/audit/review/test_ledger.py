@@ -85,6 +85,27 @@ def test_asking_again_awaits_again() -> None:
     assert found.refusal(replace(ANSWER, token="t2", whom=Whom("housing", None)), BOTH) is rules.OTHER_UNIT
 
 
+def test_a_deadline_is_not_moved_by_asking_once_more() -> None:
+    asked = ledger(S, ASKING)
+    again = Asked(place(S, 0), UNIT, AFTER, "Chen")
+    assert asked.refusal(again, Texts()) is rules.ASKED_ALREADY
+    assert asked.refusal(replace(again, deadline=BEFORE), Texts()) is None
+    assert ledger(S, ASKING, ANSWER).refusal(again, Texts()) is None
+    assert ledger(S, ASKING, again).requests[place(S, 0)].deadline == DEADLINE  # nor by another program
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        verdict(S, 0, "explanation_required", deadline=AFTER),
+        Asked(place(S, 0), Whom("housing", None), AFTER, "Chen"),
+    ],
+)
+def test_a_deadline_that_another_request_makes_later_is_counted(event: Event) -> None:
+    assert ledger(S, ASKING, event).requests[place(S, 0)].extensions == 1
+    assert ledger(S, ASKING, ANSWER, event).requests[place(S, 0)].extensions == 0
+
+
 def test_what_was_asked_for_without_a_verdict_is_judged_again_too() -> None:
     """A suspicious record, explained: its reviewer should read that."""
     asked = Asked(place(S, 0), UNIT, DEADLINE, "Chen")

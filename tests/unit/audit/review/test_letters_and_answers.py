@@ -53,6 +53,24 @@ def test_file_names_differ_and_stay_inside() -> None:
     assert not any("/" in name or name.startswith(".") for name in names)
 
 
+def test_long_names_of_units_have_files_too() -> None:
+    """A Chinese character is nine of a quoted name, and a file's name has 255 bytes."""
+    long = Whom("长沙市天心区市场监督管理局行政审批科", "政务服务中心综合受理窗口第一组十二号")
+    names = [letters.file_name(whom) for whom in (long, long._replace(unit=f"{long.unit}甲"))]
+    assert len(set(names)) == 2
+    assert all(len(name) <= letters.MAX_FILE_NAME for name in names)
+
+
+def test_a_unit_that_a_spreadsheet_would_compute_is_the_same_unit() -> None:
+    question = QUESTION._replace(due=DUE._replace(whom=Whom("+housing", "-1")))
+    rows = list(csv.reader(io.StringIO(letters.table([question]).removeprefix("\ufeff"), newline="")))
+    rows[1][-1] = "办件"
+    file = io.StringIO(newline="")
+    csv.writer(file).writerows(rows)
+    (answer,) = read(file.getvalue(), "back.csv").answers
+    assert answer.whom == question.due.whom
+
+
 def test_the_table_comes_back_as_it_went() -> None:
     rows = list(csv.reader(io.StringIO(letters.table([QUESTION]).removeprefix("\ufeff"), newline="")))
     rows[1][-2:] = ["王主任", "办件\n第二行"]

@@ -88,6 +88,7 @@ def test_a_mistake_does_not_repeat_a_person() -> None:
 def test_a_bare_date_ends_with_its_day() -> None:
     assert milliseconds("2026-11-22", end=True) - milliseconds("2026-11-22") == DAY_MS
     assert milliseconds("2026-11-22T08:30", end=True) == milliseconds("2026-11-22T00:30:00Z")
+    assert milliseconds("9999-12-31", end=True) - milliseconds("9999-12-31") == DAY_MS  # "for ever", in many systems
 
 
 # --- leaves ----------------------------------------------------------------------------------------------------------
