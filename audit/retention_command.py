@@ -3,7 +3,7 @@
 import getpass
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ import typer
 
 from audit import retired
 from audit.mirror.follower import slot_name
+from audit.moments import moment
 from audit.notes import parse_vkey
 from audit.orders.state import restricted
 from audit.reader import LogReader
@@ -187,7 +188,7 @@ def _retired(one: Retired) -> dict[str, Json]:
 
 def _day(time: int | None) -> str:
     """A time as people in China write its day."""
-    return "?" if time is None else datetime.fromtimestamp(time / 1000, UTC).astimezone(BEIJING).date().isoformat()
+    return "?" if time is None else moment(time).astimezone(BEIJING).date().isoformat()
 
 
 def mirror_place(directory: Path) -> Place:

@@ -8,12 +8,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from audit.merkle import leaf_hash, verify_inclusion
+from audit.moments import moment
 from audit.notes import NoteKey
 from audit.openings import DayKey, key_id_of, key_path, parse_key, unseal, unwrap
 from audit.orders.state import restricted
@@ -135,4 +135,4 @@ def _record(entry: bytes) -> Mapping[str, Json] | None:
 def _time(milliseconds: Json) -> str:
     if type(milliseconds) is not int:
         return "-"
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return moment(milliseconds).isoformat(timespec="seconds").replace("+00:00", "Z")

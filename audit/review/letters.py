@@ -7,11 +7,11 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
 
+from audit.moments import moment
 from audit.review.events import Place, Whom
 from audit.review.ledger import Due
 from audit.search.asked import ZONE
@@ -119,4 +119,4 @@ def _time(record: Mapping[str, Json]) -> str:
     value = record.get("time")
     if type(value) is not int:
         return "-"
-    return datetime.fromtimestamp(value / 1000, ZONE).strftime("%Y-%m-%d %H:%M:%S")
+    return moment(value).astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")

@@ -9,10 +9,10 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 
+from audit.moments import moment
 from audit.search.asked import ZONE
-from audit.search.query import Hit, Stats
+from audit.search.query import HOUR_MS, Hit, Stats
 from audit.search.rows import FACETS
 from contracts.encoding import Json
 
@@ -24,9 +24,8 @@ _COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d",
 
 
 def time_text(milliseconds: int) -> str:
-    """RFC 3339 in UTC, to the millisecond."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """RFC 3339 in UTC, to the millisecond (`moments`)."""
+    return moment(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def hit_line(hit: Hit) -> str:
@@ -76,11 +75,8 @@ def buckets(stats: Stats, by: str) -> Mapping[str, int]:
     form = {"hour": "%Y-%m-%dT%H:00+08:00", "day": "%Y-%m-%d"}[by]
     found: Counter[str] = Counter()
     for hour, count in stats.hours.items():
-        found[(_EPOCH + timedelta(hours=hour)).astimezone(ZONE).strftime(form)] += count
+        found[moment(hour * HOUR_MS).astimezone(ZONE).strftime(form)] += count
     return found
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def stats_json(stats: Stats, by: str) -> Json:

@@ -12,9 +12,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from typing import NamedTuple
 
+from audit.moments import moment
 from contracts.text import Text
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -182,7 +182,7 @@ def _finding(rule: str, subject: str, rows: Sequence[Row], period: str, **facts:
 
 def _date(day: int) -> str:
     """A day of Beijing, counted from 1970."""
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
+    return moment(day * DAY_MS).date().isoformat()
 
 
 def _day_and_hour(time: int) -> tuple[int, int]:
