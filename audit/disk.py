@@ -6,18 +6,28 @@
 3. The same files are written, synced and renamed in the same order, so that a run can be repeated call by call.
 4. No error is handled here, but each names its file. After a failed write or sync nobody may go on: Linux can mark
    failed pages clean, so that reading them back proves nothing.
+5. One exception: a file that cannot be opened because too many are is waited for, `PATIENCE_S` long. Nothing was
+   written; and else strangers who open connections and say nothing could end the log.
 """
 
+import errno
 import fcntl
 import os
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from contracts.edge.files import naming
 
+_T = TypeVar("_T")
+
 TEMPORARY = ".tmp"
+PATIENCE_S = 120.0  # twice as long as a connection may take to say nothing
 _PIECE = 65536
+_PAUSE_S = 0.02
+_TOO_MANY = (errno.EMFILE, errno.ENFILE)
 
 
 class Disk:
@@ -25,7 +35,7 @@ class Disk:
 
     def create(self, path: Path) -> int:
         """A descriptor of a new, empty file to append to; whatever had this name is gone."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        return _patiently(lambda: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640))
 
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         """write(2): how many bytes were taken."""
@@ -50,7 +60,7 @@ class Disk:
     def read(self, path: Path) -> bytes | None:
         """What is in a small file; None where there is none. Opened anew each time: network storage then looks, too."""
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = _patiently(lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         except FileNotFoundError:
             return None
         try:
@@ -58,6 +68,13 @@ class Disk:
                 return b"".join(iter(partial(os.read, descriptor, _PIECE), b""))
         finally:
             os.close(descriptor)
+
+    def files(self, directory: Path) -> list[Path]:
+        """What is in a directory, by name; nothing where there is none."""
+        try:
+            return sorted(_patiently(lambda: list(directory.iterdir())))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     # Made of the calls above.
 
@@ -106,12 +123,24 @@ class Disk:
     def sync_directories(self, directories: Iterable[Path]) -> None:
         """Make the names in these directories durable."""
         for directory in sorted(directories):
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            descriptor = _patiently(partial(os.open, directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
             try:
                 with naming(directory):
                     self.sync(descriptor)
             finally:
                 os.close(descriptor)
+
+
+def _patiently(call: Callable[[], _T]) -> _T:
+    """Rule 5."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return call()
+        except OSError as error:
+            if error.errno not in _TOO_MANY or time.monotonic() >= end:
+                raise
+        time.sleep(_PAUSE_S)
 
 
 def lock(path: Path) -> int | None:

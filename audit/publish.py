@@ -91,12 +91,10 @@ class Press:
     def _clear(self, path: str, keep: str) -> None:
         """Remove the partial files of a tile, all but the width `keep`."""
         directory = self._at(path + ".p")
-        if not directory.is_dir():
-            return
-        for file in directory.iterdir():
+        for file in self.disk.files(directory):
             if file.name != keep:
                 self.disk.remove(file)
-        if not keep:
+        if not keep and directory.is_dir():
             directory.rmdir()
 
 
