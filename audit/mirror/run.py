@@ -107,9 +107,12 @@ class Mirror:
 
     def _wanted(self) -> tuple[Log, ...]:
         """The logs that are listed, but those that were removed here after their time (`retired`)."""
-        return tuple(
-            log for log in self.listed.need() if not retired.path_of(self._retired, slot_name(log.slot)).exists()
-        )
+        return tuple(log for log in self.listed.need() if not self._is_retired(log))
+
+    def _is_retired(self, log: Log) -> bool:
+        """Another log in the same slot is not the one that was removed: unseen, it would have no copy at all."""
+        gone = retired.read(retired.path_of(self._retired, slot_name(log.slot)))
+        return gone is not None and (gone.origin, gone.vkey) == (log.origin, log.vkey)
 
     @property
     def _retired(self) -> Path:

@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit import retired
+from audit.checkpoints import Checkpoint
 from audit.cli import app
 from audit.closed_logs import ClosedLog, served
 from audit.disk import Disk, lock
@@ -14,6 +16,7 @@ from audit.log import AuditLog
 from audit.mirror import shards
 from audit.mirror.copy import GREW
 from audit.mirror.judge import Log
+from audit.notes import NoteSigner
 from audit.notices import NO_OPENING
 from audit.reader import LogReader
 from audit.retention_command import Wanted, mirror_place, run
@@ -29,6 +32,8 @@ from tests.integration.mirror_world import LOG, NOW, ROOT, SLOT, Gateway, Watche
 from tests.integration.test_shards import NEXT, NEXT_ORIGIN, go_on, next_settings
 
 NEW_SLOT = "slot-1-2027"
+OTHER_ORIGIN = "gateway.example/former"
+SIGNER_OF_ANOTHER = NoteSigner.of(OTHER_ORIGIN, Ed25519PrivateKey.from_private_bytes(b"\6" * 32))
 NEW_LOG = Log(NEW_SLOT, NEXT_ORIGIN, NEXT.vkey)
 SLOTS = [AuditSlot(SLOT, LOG.origin, LOG.vkey, "auditor"), AuditSlot(NEW_SLOT, NEXT_ORIGIN, NEXT.vkey, "auditor", SLOT)]
 
@@ -157,6 +162,22 @@ def test_what_was_removed_at_the_mirror_stays_away(root: Path, capsys: pytest.Ca
         with pytest.raises(Corrupt, match="another size"):
             watched.look()
     assert "is removed" in capsys.readouterr().out
+
+
+def test_another_log_in_a_slot_that_was_removed_is_followed(root: Path) -> None:
+    """Else whoever lists a slot's name again has a log that nobody copies, and no alarm says so."""
+    with gateway(root / "old") as made:
+        watched = Watched(root, [made.url])
+        note = (root / "old/checkpoint").read_text()
+        gone = retired.Retired(SLOT, LOG.origin, LOG.vkey, note, 300, 1, 2, NEXT_ORIGIN, 3, "li")
+        retired.write(Disk(), root / "mirror/retired" / f"{SLOT}.json", gone)
+        watched.look()
+        assert not watched.copy.exists()
+        other = SIGNER_OF_ANOTHER.sign(Checkpoint(OTHER_ORIGIN, 300, bytes(32)).text()).decode()
+        was = replace(gone, origin=OTHER_ORIGIN, vkey=SIGNER_OF_ANOTHER.public.vkey, checkpoint=other)
+        retired.write(Disk(), root / "mirror/retired" / f"{SLOT}.json", was)
+        watched.look()
+        assert whole(watched, LOG, 300)
 
 
 def test_a_copy_under_its_lock_is_left_alone(root: Path) -> None:
