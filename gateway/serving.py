@@ -26,7 +26,7 @@ from gateway.config import ServeConfig
 from gateway.corrections.wiring import desk, requests_carried
 from gateway.ingest.state import FeedState
 from gateway.node import Node, following, opened
-from gateway.orders import carrier, finish_closed
+from gateway.orders import carrier
 from gateway.roles import configure_logging, stop_signals
 from gateway.store.database import StoreAbsent
 from gateway.supervision.run import FormerLog, Supervision, Surroundings
@@ -177,9 +177,8 @@ def supervised(supervision: Supervision | None) -> Iterator[None]:
 
 @contextmanager
 def _carried(node: Node, serving: ServeConfig, parts: ServeParts) -> Iterator[None]:
-    """Orders about openings are carried out for the length of a `with`; closed logs end theirs before it."""
-    finish_closed(node, parts.closed)
-    carried = carrier(node, serving, parts.log)
+    """Orders about openings are carried out for the length of a `with`, also those about closed logs."""
+    carried = carrier(node, serving, parts.log, parts.closed)
     carried.start()
     try:
         yield

@@ -10,7 +10,7 @@
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from threading import Event
@@ -21,6 +21,7 @@ from audit.log import AuditLog
 from audit.notices import NO_OPENING
 from audit.orders import files
 from audit.orders.authority import Authority
+from audit.orders.closed import Closed, ClosedOrders
 from audit.orders.decide import decide
 from audit.orders.erase import frames_hold, slices
 from audit.orders.order import ERASE, Order, check
@@ -34,7 +35,8 @@ LOOK_S = 1.0
 
 
 class Carrier:
-    """The orders of one open log. `authority` says None while nobody's orders count; `clock` gives Unix seconds."""
+    """The orders of one open log, and of the closed ones before it (`closed`). `authority` says None while nobody's
+    orders count; `clock` gives Unix seconds."""
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class Carrier:
         authority: Callable[[], Authority | None],
         disk: Disk | None = None,
         clock: Callable[[], float] = time.time,
+        closed: Sequence[Closed] = (),
     ) -> None:
         self._log = log
         self._directory = directory
@@ -50,6 +53,7 @@ class Carrier:
         self._disk = disk or Disk()
         self._clock = clock
         self._reader = LogReader(directory, log.verifier)
+        self._closed = [ClosedOrders(log, one, self._disk, clock) for one in closed]
         self._state: State | None = None
         self._erased: set[str] = set()  # in the files; frames may hold them still
         self._stop = Event()
@@ -70,6 +74,8 @@ class Carrier:
             authority = self._authority()
             if authority is not None:
                 self._step(path, authority)
+        for closed in self._closed:
+            closed.look()
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK_S) and self._log.alive:
@@ -122,7 +128,7 @@ class Carrier:
 
     def _decide(self, order: Order, authority: Authority) -> str | None:
         size, state = self._log.published.size, self._known(authority)
-        here = situation(order, self._reader, size, state, authority.auditor, authority.retention_days)
+        here = situation(order, self._reader, size, state, authority.retention_days)
         refused = decide(order, here, int(self._clock() * 1000))
         return None if refused is None else refused.code
 

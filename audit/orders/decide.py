@@ -5,7 +5,8 @@
    after the auditor has said something else. One that was carried out already is carried out once.
 3. There is something to do: lifting needs a restriction, and what is erased already can be neither.
 4. Erasing waits until retention is over for each of its entries: `retention_days`, at least MIN_RETENTION_DAYS, from
-   the entry's own time on. Until then the order is to restrict (个人信息保护法第四十七条第二款).
+   the entry's own time on. Until then the order is to restrict (个人信息保护法第四十七条第二款). Nothing is erased of a
+   log that a legal hold keeps from being removed.
 """
 
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ _REFUSALS: Mapping[str, Text] = {
         "已执行过编号 {number} 的指令,较小的编号不再接受", "Order {number} was carried out; a lower number is too late"
     ),
     "order_without_effect": Text("没有可{action}的条目", "There is no opening to {action} at these positions"),
+    "order_log_held": Text("该日志处于依法保留状态,不得销毁", "A legal hold is on this log: nothing of it is erased"),
     "entry_without_time": Text("条目 {index} 没有时间,无法判断保存期限", "Entry {index} has no time to retain it from"),
     "retention_running": Text("保存期限未届满(至 {date})", "The time of retention is not over (until {date})"),
 }
@@ -41,7 +43,8 @@ _REFUSALS: Mapping[str, Text] = {
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What is known of the log. `newest`: the highest time of the entries at the order's positions, Unix ms;
-    `timeless`: one of them that has none. `highest`: the highest number of an order carried out, 0 for none."""
+    `timeless`: one of them that has none. `highest`: the highest number of an order carried out, 0 for none. `held`: by
+    a legal hold (`audit.holds`)."""
 
     origin: str
     size: int
@@ -50,6 +53,7 @@ class Situation:
     highest: int
     newest: int
     timeless: int | None = None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,8 @@ def _of_order(order: Order, here: Situation) -> Refused | None:
 
 def retention(here: Situation, now: int) -> Refused | None:
     """Rule 4: whether something must wait; `now` in Unix ms."""
+    if here.held:
+        return _refused("order_log_held")
     if here.timeless is not None:
         return _refused("entry_without_time", index=here.timeless)
     ends = here.newest + max(here.retention_days, MIN_RETENTION_DAYS) * DAY_MS

@@ -4,15 +4,17 @@
     orders/pending/<digest>.note   those of them that are not carried out entirely yet
     orders/refused/<digest>.note   those that whoever carries them out did not accept
 
-1. An order is in `orders/` before its notice is in the log, and stays there for ever: it explains the notice.
+1. An order is in `orders/` before its notice is in the log, and stays there for ever: it explains the notice. About a
+   closed log it lies beside that log, though its notice is in another one.
 2. The name is the digest of the order's text; a file under another name is not that order.
 3. Every change is atomic and durable.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from audit import notes
 from audit.disk import Disk
 from audit.notes import NoteKey
 from audit.orders import order as orders
@@ -68,29 +70,42 @@ def read(directory: Path, digest: str) -> bytes | None:
     return None
 
 
-def on_file(reader: LogReader, auditor: NoteKey | None) -> Iterator[Order]:
-    """The orders beside a log that count: signed by the log, and by the auditor if that key is given."""
-    for path in sorted((reader.directory / DIRECTORY).glob("*.note")):
-        found = _counting(reader, auditor, path.stem)
-        if found is not None:
+def on_file(reader: LogReader, auditor: NoteKey | None, later: Sequence[NoteKey] = ()) -> Iterator[Order]:
+    """The orders beside a log that count: signed by the log, or one of the `later` ones that go on from it, and by the
+    auditor if that key is given."""
+    for digest in _digests(reader.directory):
+        found = (_counting(reader, auditor, key, digest) for key in (reader.key, *later))
+        yield from (order for order in (next(filter(None, found), None),) if order is not None)
+
+
+def orders_of(reader: LogReader, auditor: NoteKey | None, key: NoteKey | None = None) -> Callable[[str], Order | None]:
+    """The order of a digest about this log, if it is here and counts. `key`: of the log whose notice names it, if that
+    is another one."""
+    return partial(_counting, reader, auditor, key or reader.key)
+
+
+def half_known(reader: LogReader, auditor: NoteKey | None) -> Iterator[Order]:
+    """The orders about a log that are here, whichever log signed them; signed by the auditor if that key is given."""
+    for digest in _digests(reader.directory):
+        try:
+            note = read(reader.directory, digest) or b""
+            found = orders.parse(notes.parse(note).text) if auditor is None else orders.signed_by(note, (auditor,))[0]
+        except Fault:
+            continue
+        if (found.digest, found.origin) == (digest, reader.key.name):
             yield found
 
 
-def orders_of(reader: LogReader, auditor: NoteKey | None) -> Callable[[str], Order | None]:
-    """The order of a digest, if it is here and counts (as in `on_file`)."""
-    return partial(_counting, reader, auditor)
+def _digests(directory: Path) -> list[str]:
+    return sorted(path.stem for path in (directory / DIRECTORY).glob("*.note"))
 
 
-def _counting(reader: LogReader, auditor: NoteKey | None, digest: str) -> Order | None:
-    note = read(reader.directory, digest)
+def _counting(reader: LogReader, auditor: NoteKey | None, key: NoteKey, digest: str) -> Order | None:
+    note, origin = read(reader.directory, digest), reader.key.name
     if note is None:
         return None
     try:
-        found = _signed_by_log(note, reader.key) if auditor is None else orders.check(note, auditor, reader.key)
+        signed = orders.signed_by(note, (key,))[0] if auditor is None else orders.check(note, auditor, key, origin)
     except Fault:
         return None
-    return found if found.digest == digest and found.origin == reader.key.name else None
-
-
-def _signed_by_log(note: bytes, key: NoteKey) -> Order:
-    return orders.signed_by(note, (key,))[0]
+    return signed if (signed.digest, signed.origin) == (digest, origin) else None

@@ -12,7 +12,8 @@
        basis <the clause it rests on>
 
    The first line has spaces, which no origin may have: an order is never taken for a checkpoint, nor the other way.
-2. It counts when two different keys signed it (type 0x01): the auditor's, that the registry lists, and the log's own.
+2. It counts when two different keys signed it (type 0x01): the auditor's, that the registry lists, and that of the log
+   whose notice says that it is carried out: the log's own, or of one that goes on from it (`chain`).
 3. It is named by the SHA-256 of its text, without signatures, which can come in any order.
 4. Nothing personal is in it: positions, a code, and the clause of a law. A basis with a long number (somebody's id, a
    case, a telephone) is refused.
@@ -138,8 +139,8 @@ def signed_by(note: bytes, keys: Sequence[NoteKey]) -> tuple[Order, frozenset[No
     return parse(parsed.text), frozenset(signed)
 
 
-def check(note: bytes, auditor: NoteKey, log: NoteKey) -> Order:
-    """The order, signed by both (rule 2), for this log.
+def check(note: bytes, auditor: NoteKey, log: NoteKey, origin: str = "") -> Order:
+    """The order, signed by both (rule 2). `origin`: the closed log that it is about; "": the log that signed.
 
     Raises `Fault`: those of `signed_by`, `order_keys_same`, `order_not_signed_twice`, `order_of_another_log`.
     """
@@ -148,7 +149,7 @@ def check(note: bytes, auditor: NoteKey, log: NoteKey) -> Order:
     order, signed = signed_by(note, (auditor, log))
     if not {auditor, log} <= signed:
         raise Fault("order_not_signed_twice")
-    if order.origin != log.name:
+    if order.origin != (origin or log.name):
         raise Fault("order_of_another_log")
     return order
 

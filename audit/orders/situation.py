@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import orjson
 
-from audit.notes import NoteKey
-from audit.orders import files
+from audit import holds
 from audit.orders.decide import Situation
 from audit.orders.order import ERASE, Order
 from audit.orders.state import State
@@ -13,14 +12,11 @@ from audit.reader import LogReader
 from audit.tiles import WIDTH
 
 
-def situation(
-    order: Order, reader: LogReader, size: int, state: State, auditor: NoteKey, retention_days: int
-) -> Situation:
+def situation(order: Order, reader: LogReader, size: int, state: State, retention_days: int) -> Situation:
     """Of the published log of `size` entries; raises `Corrupt`."""
-    known = (one for one in files.on_file(reader, auditor) if one.digest in state.carried_out)
-    highest = max((one.number for one in known), default=0)
     newest, timeless = times_of(order, reader, size) if order.action == ERASE else (0, None)
-    return Situation(reader.key.name, size, retention_days, state, highest, newest, timeless)
+    held = holds.read(reader.directory) is not None
+    return Situation(reader.key.name, size, retention_days, state, state.highest, newest, timeless, held)
 
 
 def times_of(order: Order, reader: LogReader, size: int) -> tuple[int, int | None]:

@@ -6,16 +6,20 @@
    order (`order.check`), whose action and positions must be the notice's, and whose number is above those of all
    before: whoever writes the log can say an order again, or late, and nobody else keeps it from doing so.
 3. An order to restrict that is here and has no notice of its own yet restricts already.
+4. About a closed log the logs that go on from it (`chain`) speak after it. A notice counts with an order that the log
+   which says it signed. While one of them is missing, every order to restrict that is here restricts, whoever signed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain as joined
 from typing import Final
 
 from audit import notices, ranges
 from audit.notes import NoteKey
 from audit.notices import Notice
 from audit.orders import files
+from audit.orders.chain import Chain, at_hand
 from audit.orders.order import ERASE, LIFT, RESTRICT, Order, is_digest
 from audit.ranges import NONE, Ranges
 from audit.reader import LogReader
@@ -34,7 +38,8 @@ Orders = Callable[[str], Order | None]  # an order that counts, by its digest
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """A notice about openings, at its place in the log. `time` in Unix ms."""
+    """A notice about openings, at its place in a log. `time` in Unix ms; `origin`: the log that it is about; `log`: the
+    one that says it."""
 
     index: int
     time: int
@@ -42,6 +47,7 @@ class Noticed:
     action: str
     order: str
     positions: Ranges
+    log: str = ""
 
     def is_of(self, order: Order | None) -> bool:
         """Whether this notice says that `order` is carried out (rule 2)."""
@@ -114,22 +120,34 @@ def notices_in(reader: LogReader, size: int, first: int = 0) -> Iterator[Noticed
         for offset, entry in enumerate(reader.entries(number, size)):
             found = noticed(number * WIDTH + offset, entry) if b'"kind"' in entry else None
             if found is not None and found.index >= first:
-                yield found
+                yield replace(found, log=reader.key.name)
 
 
-def state_of(reader: LogReader, size: int, auditor: NoteKey | None = None) -> State:
+def state_of(reader: LogReader, size: int, auditor: NoteKey | None = None, chain: Chain | None = None) -> State:
     """The state of a published log of `size` entries, by the orders that lie beside it.
 
     `auditor`: the key that orders must be signed with; None: the log's signature alone is looked at, which is enough
-    only where somebody checked the other one when the order was put there (a mirror does).
+    only where somebody checked the other one when the order was put there (a mirror does). `chain`: what goes on from
+    the log; None: what is beside it. Raises `Corrupt`, `Fault`.
     """
-    return fold(notices_in(reader, size), reader.key.name, files.orders_of(reader, auditor))
+    state = fold(notices_in(reader, size), reader.key.name, files.orders_of(reader, auditor))
+    for log in (at_hand(reader) if chain is None else chain).later:
+        said = notices_in(log, log.checkpoint().size)
+        state = fold(said, reader.key.name, files.orders_of(reader, auditor, log.key), state)
+    return state
 
 
-def restricted(reader: LogReader, size: int, auditor: NoteKey | None = None) -> Ranges:
-    """The positions whose openings must not be shown, searched or handed out. Reads the whole log once; arguments as in
-    `state_of`; raises `Corrupt`."""
-    return effective(state_of(reader, size, auditor), files.on_file(reader, auditor))
+def restricted(reader: LogReader, size: int, auditor: NoteKey | None = None, chain: Chain | None = None) -> Ranges:
+    """The positions whose openings must not be shown, searched or handed out. Reads the whole log once, and those that
+    go on from it; arguments as in `state_of`; raises `Corrupt`, `Fault`."""
+    chain = at_hand(reader) if chain is None else chain
+    return effective(state_of(reader, size, auditor, chain), standing(reader, auditor, chain))
+
+
+def standing(reader: LogReader, auditor: NoteKey | None, chain: Chain) -> Iterable[Order]:
+    """The orders beside a log that can restrict by themselves (rules 3 and 4)."""
+    found = files.on_file(reader, auditor, chain.keys)
+    return joined(found, files.half_known(reader, auditor)) if chain.missing else found
 
 
 def effective(state: State, here: Iterable[Order]) -> Ranges:

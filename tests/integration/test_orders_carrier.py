@@ -13,13 +13,11 @@ from audit import backup
 from audit.disk import Disk
 from audit.log import AuditLog, Limits
 from audit.notes import NoteKey
-from audit.notices import NO_OPENING
 from audit.openings import key_id_of, key_path
 from audit.orders import files
-from audit.orders.closed import finish
 from audit.orders.erase import erase
 from audit.orders.order import ERASE, LIFT, RESTRICT, Order, sign
-from audit.orders.state import notice_of, restricted, state_of
+from audit.orders.state import restricted, state_of
 from audit.ranges import Ranges, parse
 from audit.reader import LogReader
 from audit.record import record
@@ -37,7 +35,6 @@ from tests.integration.audit_support import (
 )
 from tests.integration.orders_world import (
     AUDITOR_ORDERS,
-    AUTHORITY,
     DAY_MS,
     NOW,
     anywhere,
@@ -251,24 +248,6 @@ def test_power_is_lost_at_every_call(filled: Path, calls: list[str], tmp_path: P
         _run(directory, disk)
         disk.lose_power()
         _check(directory, gone)
-
-
-def test_a_closed_log_ends_what_it_began_and_begins_nothing(filled: Path, tmp_path: Path) -> None:
-    """Its writer died after the notice, and a successor closed it; another order came too late."""
-    directory, late = tmp_path / "log", order(RESTRICT, "9", number=2)
-    shutil.copytree(filled, directory)
-    gone = sealed_rows(directory, parse(POSITIONS))
-    erasing = order(ERASE, POSITIONS)
-    with opened(directory) as log:
-        log.append_blocking(notice_of(erasing, int(NOW * 1000)).encode(), NO_OPENING)
-        Disk().replace(files.order_path(directory, erasing.digest), both_signed(erasing))
-    put(directory, late)
-    for _ in range(2):
-        finish(LogReader(directory, SIGNER.public), AUTHORITY)
-    assert anywhere(directory, *gone) == []
-    assert files.pending(directory) == []
-    assert files.refused_path(directory, late.digest).exists()
-    assert verify(directory, SIGNER.public, openings=True, orders_key=AUDITOR_ORDERS.public).difference is None
 
 
 def test_a_backup_has_the_orders_too(filled: Path, tmp_path: Path) -> None:
