@@ -23,7 +23,7 @@ from audit.record import commit_digest, digest_text, split_opening
 from audit.tiles import WIDTH
 from contracts.encoding import Json, canonical, parse_object
 from contracts.errors import Corrupt, Fault
-from contracts.text import Text
+from contracts.text import Text, one_line
 
 _COLUMNS = ("organisation", "app", "service_item", "action", "decision", "reason")
 _ERASED = Text("密封内容已销毁", "opening erased")
@@ -54,7 +54,7 @@ class Line:
             line = f"{self.index}  {digest_text(self.leaf_hash)}"
         else:
             facts = (str(self.record.get(name) or "-") for name in _COLUMNS)
-            line = "  ".join((str(self.index), _time(self.record.get("time")), *facts))
+            line = one_line("  ".join((str(self.index), _time(self.record.get("time")), *facts)))
         opening = "" if self.opening is None else "  " + canonical(self.opening).decode()
         if self.erased or self.restricted:
             why = _ERASED if self.erased else _RESTRICTED

@@ -17,6 +17,7 @@ from audit.review.ledger import Due
 from audit.search.asked import ZONE
 from audit.search.output import csv_text
 from contracts.encoding import Json
+from contracts.text import one_line
 
 MAX_FILE_NAME = 200  # of 255; a suffix follows, and what an unfinished file has
 
@@ -84,7 +85,8 @@ def _item(number: int, question: Question) -> str:
     late = "(已逾期)" if question.overdue else ""
     types = "、".join(map(str, record.get("evidence_types") or ()))
     return "\n".join(
-        (
+        one_line(line)
+        for line in (
             f"{number}. {place.log}#{place.position}",
             f"   时间:{_time(record)}  业务流水号:{record.get('transaction') or '-'}",
             f"   系统:{record.get('app') or '-'}  事项:{record.get('service_item') or '-'}",

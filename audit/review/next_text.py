@@ -9,7 +9,7 @@ from audit.review.desk import Next, Said
 from audit.review.events import VERDICTS, Explained, Verdict, facts_of
 from audit.search.output import time_text
 from contracts.encoding import Json, canonical
-from contracts.text import Text
+from contracts.text import Text, one_line
 
 _HEAD = Text("{place}({stratum},{reviewer};余 {left} 条)", "{place} ({stratum}, {reviewer}; {left} left)")
 _AGAIN = Text("已收到说明,请复核:", "An explanation came in; please judge again:")
@@ -84,4 +84,4 @@ def _said(said: Said) -> Text:
 def _value(value: Json) -> str:
     if value is None:
         return "-"
-    return value if type(value) is str else canonical(value).decode()
+    return one_line(value if type(value) is str else canonical(value).decode())

@@ -15,6 +15,7 @@ from audit.search.asked import ZONE
 from audit.search.query import HOUR_MS, Hit, Stats
 from audit.search.rows import FACETS
 from contracts.encoding import Json
+from contracts.text import one_line
 
 BOM = "\ufeff"
 COLUMNS = ("log", "position", "time", *FACETS, "evidence_types")
@@ -31,7 +32,7 @@ def time_text(milliseconds: int) -> str:
 def hit_line(hit: Hit) -> str:
     """One hit for a terminal: time, place, facts."""
     facts = (hit.facets[name] or "-" for name in _SHOWN)
-    return "  ".join((time_text(hit.time), f"{hit.log}#{hit.position}", *facts, ",".join(hit.types) or "-"))
+    return one_line("  ".join((time_text(hit.time), f"{hit.log}#{hit.position}", *facts, ",".join(hit.types) or "-")))
 
 
 def hit_json(hit: Hit, proof: str | None = None) -> dict[str, Json]:
@@ -93,7 +94,8 @@ def stats_lines(stats: Stats, by: str, most: int = 10) -> list[str]:
     lines = []
     for name, counts in stats.facets.items():
         lines.append(name)
-        lines += [f"  {count:>9}  {'-' if value is None else value}" for value, count in list(counts.items())[:most]]
+        told = list(counts.items())[:most]
+        lines += [f"  {count:>9}  {'-' if value is None else one_line(value)}" for value, count in told]
         if len(counts) > most:
             lines.append(f"  {sum(list(counts.values())[most:]):>9}  … +{len(counts) - most}")
     histogram = buckets(stats, by)

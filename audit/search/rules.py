@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from audit.moments import moment
-from contracts.text import Text
+from contracts.text import Text, one_line
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 ZONE_MS = 8 * HOUR_MS
@@ -134,7 +134,7 @@ def new_purpose(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
             continue
         known.add(row.purpose)
         if row.time >= speaks:
-            subject = " / ".join(part or "-" for part in row.purpose)
+            subject = one_line(" / ".join(part or "-" for part in row.purpose))
             yield _finding("new_purpose", subject, [row], "", days=limits.known_days)
 
 

@@ -3,7 +3,8 @@
 1. A mistake ends in ONE line on stderr (what, where, remedy) in the reader's language, and exit code 2. No traceback.
    A mistake on the command line itself likewise. Damaged own data is 3; 4 is something that will do later, a message
    log that is away or a full disk: whoever starts programs again may do so. Ctrl-C is 130.
-2. Results go to stdout, everything else to stderr. A closed pipe ends the program quietly.
+2. Results go to stdout, everything else to stderr. A closed pipe ends the program quietly. Sentences have nothing in
+   them that a terminal would obey, whoever wrote the values in them.
 3. Progress shows on a terminal only.
 
 An exception that is none of these is a fault of the program and keeps its traceback.
@@ -28,7 +29,7 @@ from contracts.edge.i18n import language
 from contracts.edge.usage import translated
 from contracts.encoding import Json
 from contracts.errors import Corrupt, Fault, Unavailable, UserError
-from contracts.text import Text
+from contracts.text import Text, harmless
 
 EXIT_MISTAKE = 2
 EXIT_CORRUPT = 3
@@ -159,7 +160,7 @@ def error_line(what: Text, where: str, remedy: Text | None, lang: str) -> str:
 def _print_error(what: Text, where: str, remedy: Text | None) -> None:
     lang = language()
     label = Text("错误:", "Error:").pick(lang)
-    print(label, error_line(what, where, remedy, lang), file=sys.stderr)
+    print(label, harmless(error_line(what, where, remedy, lang)), file=sys.stderr)
 
 
 def _silence_stdout() -> None:
@@ -169,12 +170,12 @@ def _silence_stdout() -> None:
 
 def say(text: Text) -> None:
     """A sentence on stdout, in the reader's language."""
-    print(text.pick(language()), flush=True)
+    print(harmless(text.pick(language())), flush=True)
 
 
 def warn(text: Text) -> None:
     """A sentence on stderr, in the reader's language."""
-    print(text.pick(language()), file=sys.stderr, flush=True)
+    print(harmless(text.pick(language())), file=sys.stderr, flush=True)
 
 
 def emit_json(value: Json) -> None:

@@ -46,6 +46,38 @@ def test_a_time_beyond_every_calendar_stops_nothing(desk: Path, capsys: Out, wor
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log whose writer would like to take away lines from an auditor's terminal, or to add some."""
+    path = tmp_path_factory.mktemp("stranger")
+    names = {"organisation": "\x1b[1A\x1b[2Kx", "unit": "a\nb", "app": "\u202ex", "case": "c\x1b[2J\nverdict"}
+    write(path / "a", A, [facts(1), facts(2, **names)])
+    for name, key in (("one", AUDITOR), ("two", SECOND)):
+        key_file(path / f"{name}.pem", key)
+    assert index(path, str(path / "a"), *keys(path, "one", "two")) == 0
+    return path
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (["search", "INDEX"], 2),
+        (["stats", "INDEX"], None),
+        (["analyse", "INDEX", "--key", "DIR/one.pem"], None),
+        (["show", "DIR/a", "--last", "2"], 2),
+        (["show", "DIR/a", "--last", "2", "--openings", "--auditor-key", "DIR/one.pem"], 2),
+        (["search", "INDEX", "organisation=\x1b[2J", "nothing\x1b"], 0),
+    ],
+    ids=str,
+)
+def test_records_cannot_move_the_cursor(stranger: Path, capsys: Out, words: list[str], lines: int | None) -> None:
+    capsys.readouterr()
+    execute(app, [word.replace("INDEX", str(stranger / "index")).replace("DIR", str(stranger)) for word in words])
+    told = capsys.readouterr()
+    assert not set("\x1b\u202e") & set(told.out + told.err)
+    assert lines is None or len(told.out.splitlines()) == lines
+
+
 def test_moments() -> None:
     assert moment(LATE) == moment(LAST)
     assert moment(-1) == moment(0)
