@@ -8,7 +8,8 @@
    their full one exists, as tlog-tiles demands of who serves them; earlier partial bundles do not: only the auditor
    could ask for them, and a mirror follows the newest head.
    They are gone through twice, the second time for a newer head: a row that was erased meanwhile has its notice in it.
-   Orders about openings come last, so that each notice has its order.
+   Orders about openings come last, so that each notice has its order. Those that were carried out meanwhile are pending
+   in the copy: it may have rows of before.
 3. Recovery must accept the copy, or there is none. A segment of frames is always there; without one, entries could have
    been lost unseen.
 4. A copy that is brought back is verified entirely, and against the highest head known elsewhere: an older one is
@@ -56,7 +57,7 @@ def copy(directory: Path, into: Path) -> Checkpoint:
 
     Raises `Corrupt` where the log itself is, OSError.
     """
-    key = log_key(directory)
+    key, done = log_key(directory), _orders_done(directory)
     (into / "frames").mkdir(parents=True)
     _copy_frames(directory, into)
     passed = 0
@@ -73,7 +74,7 @@ def copy(directory: Path, into: Path) -> Checkpoint:
     shutil.copy2(directory / "vkey", into / "vkey")
     if (directory / holds.FILE).is_file():
         shutil.copy2(directory / holds.FILE, into / holds.FILE)
-    _copy_orders(directory, into)
+    _copy_orders(directory, into, done)
     _settle_frames(into, key, head)
     recover(LogReader(into, key), head)
     return head
@@ -172,13 +173,23 @@ def _earlier(directory: Path, size: int) -> Iterator[str]:
                     yield narrower.relative_to(directory).as_posix()
 
 
-def _copy_orders(directory: Path, into: Path) -> None:
-    """Carried out or not: who goes on from the copy carries out the rest."""
+def _orders_done(directory: Path) -> frozenset[str]:
+    """Digests of the orders of which nothing is left to do."""
+    here = frozenset(path.stem for path in (directory / orders.DIRECTORY).glob("*.note"))
+    return here - {path.stem for path in orders.pending(directory)}  # looked at last: none begins in between
+
+
+def _copy_orders(directory: Path, into: Path, done: frozenset[str]) -> None:
+    """Carried out or not: who goes on from the copy carries out the rest. `done`: when the copy was begun."""
     for path in (directory / orders.DIRECTORY).rglob("*.note"):
         target = into / path.relative_to(directory)
         target.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):  # it is not pending any more
             shutil.copyfile(path, target)
+    for digest in _orders_done(into) - done:
+        target = orders.pending_path(into, digest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(orders.order_path(into, digest), target)
 
 
 def _day_keys(directory: Path) -> Iterator[str]:

@@ -262,8 +262,34 @@ def test_a_backup_has_the_orders_too(filled: Path, tmp_path: Path) -> None:
     assert backup.check(tmp_path / "after", None).size == 259
 
 
+def test_a_backup_that_an_erasure_overtakes_ends_it(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has rows from before and the notice; the order is pending no more where it comes from, but here it is."""
+    log = shutil.copytree(filled, tmp_path / "log")
+    pending = files.pending(log)
+    aside = [path.rename(tmp_path / path.name) for path in pending]
+    gone = sealed_rows(filled, parse(POSITIONS))
+    steps = iter([False, True])
+    link_all = backup._link_all
+
+    def overtaken(directory: Path, into: Path, size: int) -> bool:
+        linked = link_all(directory, into, size)
+        if not next(steps, True):
+            for there, path in zip(aside, pending, strict=True):
+                there.rename(path)
+            _check(log, gone)
+        return linked
+
+    monkeypatch.setattr(backup, "_link_all", overtaken)
+    backup.copy(log, tmp_path / "copy")
+    assert anywhere(tmp_path / "copy", *gone) != []
+    assert files.pending(tmp_path / "copy") != []
+    _check(tmp_path / "copy", gone)
+
+
 def test_years_of_erased_rows_are_not_read_again(tmp_path: Path) -> None:
-    """Whether a day key seals other rows is asked of the rows around it; an erased bundle has none: its size says so."""
+    """Whether a day key seals other rows, the rows around say; an erased bundle's size says that it has none."""
     days = [0]
     log = AuditLog.open(settings(tmp_path / "log", limits=EAGER), no_fatal, clock=lambda: DAY_MS / 1000 * days[-1])
     for day in range(6):
