@@ -91,8 +91,8 @@ def verify_command(
     if directory.is_file():
         from audit.package.verify_command import verify_package
 
-        if head is not None or openings:
-            raise UserError(_OF_LOG, "--head, --openings", _OF_LOG_REMEDY)
+        if head is not None or openings or orders_vkey:
+            raise UserError(_OF_LOG, "--head, --openings, --orders-vkey", _OF_LOG_REMEDY)
         raise typer.Exit(verify_package(directory, vkeys or [], as_json))
     from audit.verify import verify
 

@@ -2,7 +2,8 @@
 
 1. What is being written lies in a directory of its own beside the file (mode 0700), which goes with it; scratch files
    in it have no name. So an export that fails leaves nothing, and one that is killed nothing outside that directory.
-2. The file gets its name when it is complete and durable. An existing file is never replaced: it may be evidence.
+2. The file gets its name when it is complete and durable. An existing file is never replaced: it may be evidence. Where
+   the file system has no links, a kill in one instant can leave an empty file of that name, and nothing else.
 """
 
 import os
@@ -20,6 +21,7 @@ from contracts.text import Text
 _EXISTS = Text("文件已存在", "The file exists already")
 _OTHER_NAME = Text("请另选文件名:导出从不覆盖已有文件。", "Choose another name: an export replaces nothing.")
 _PIECE = 1 << 20
+_ROOM = ".oncegate-export."
 
 
 @contextmanager
@@ -27,16 +29,15 @@ def new_file(path: Path) -> Iterator[Path]:
     """Where to write what will be `path` (rules 1 and 2); raises `UserError` when that is there, OSError."""
     if path.exists():
         raise _exists(path)
-    with naming(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as room:
+    with naming(path), tempfile.TemporaryDirectory(dir=path.parent, prefix=_ROOM) as room:
         written = Path(room) / path.name
         os.close(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         yield written
         _sync(written)
         try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # the name is ours
+            _name(written, path)
         except FileExistsError:
             raise _exists(path) from None
-        written.replace(path)
     sync_directory(path.parent)
 
 
@@ -76,6 +77,17 @@ def digest_of(file: IO[bytes]) -> Digest:
     while piece := file.read(_PIECE):
         digesting.update(piece)
     return digesting.done()
+
+
+def _name(written: Path, path: Path) -> None:
+    """Rule 2; raises FileExistsError."""
+    try:
+        path.hardlink_to(written)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT on a stick, some network file systems
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # the name is ours
+        written.replace(path)
 
 
 def _sync(path: Path) -> None:
