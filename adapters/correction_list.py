@@ -94,7 +94,7 @@ def read_requests(config: AdapterConfig, outbox: Outbox) -> Requests:
             unverified += 1
             continue
         if request.stream in own:
-            found.setdefault(request.id, request)
+            found[request.id] = request  # asked again after a new epoch, it names the restated message
         else:
             unverified += 1
     kept = outbox_journal.kept(outbox)

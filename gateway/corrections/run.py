@@ -3,17 +3,22 @@
 1. A request goes out when its access record is in the log, and never without: a request whose record never came (the
    process died between the two) is dropped. At least once, under one id.
 2. What became of it is looked up in the store (a newer message of the record) and on the topic `replies.<node>`, which
-   is read only while something is open. A reply counts under a registered key of the adapter that supplies the stream.
+   is read only while something is open. A reply counts under a registered key of the adapter that supplies the stream;
+   it may be there before we know that the request was sent, after a death between the two.
 3. Lateness and answers are notices in the audit log, once each: before a notice is appended, the place in the log is
    kept in the file, so that a restart finds whether it is there already.
 4. Where the log goes on from a closed one, requests that are open there go on here.
-5. A message log or a store that is away is tried again at the next look; questions do not wait for this thread.
+5. What could not be done is tried again at the next look; one request that is stuck (its department has no topic, its
+   file is damaged) holds up no other. Questions do not wait for this thread; however many requests are open, it takes
+   at most a twentieth of a core.
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -25,11 +30,19 @@ from audit.threads import guarded
 from contracts import corrections
 from contracts.algorithms import SigningKey, VerifyKey
 from contracts.corrections import Correction
-from contracts.edge.transport import LogUnavailable, OffsetOutOfRange, Reader, Transport
+from contracts.edge.transport import LogUnavailable, OffsetOutOfRange, Reader, Record, Transport
 from contracts.errors import Corrupt, Fault, Unavailable, UserError
 from contracts.registry import Snapshot
 from contracts.streams import Stream
-from gateway.corrections.judge import ABANDON_MS, Open, answer_of, answered_notice, is_late, late_notice
+from gateway.corrections.judge import (
+    ABANDON_MS,
+    Open,
+    answer_of,
+    answered_notice,
+    asked_again,
+    is_late,
+    late_notice,
+)
 from gateway.corrections.spool import Spool
 from gateway.store.rows import Row
 
@@ -38,6 +51,8 @@ END_S = 20.0
 WITHIN = 100_000  # entries after the request among which its record must be
 ORPHAN_MS = 600_000  # after which no record will come any more
 _BATCH = 500
+_BATCHES = 20  # of replies in one look
+_REST = 20  # how many times as long as a look computed is rested after it
 _HEADERS = (("content-type", b"application/jose"),)
 
 _log = structlog.get_logger("oncegate.corrections")
@@ -69,6 +84,7 @@ class Carrier:
     trouble: str | None = None
     _stop: threading.Event = field(default_factory=threading.Event)
     _replies: Reader | None = None
+    _away: LogUnavailable | None = None  # the message log, in this look
     _kept: set[str] = field(default_factory=set)
     _searched: dict[str, int] = field(default_factory=dict)  # how far the log has no record of a request
 
@@ -76,9 +92,8 @@ class Carrier:
         self._thread = guarded("corrections", self._run, self._failed)
 
     def start(self) -> None:
-        """Raises `Corrupt`, OSError."""
         for reader, size, spool in self.around.former:
-            _adopt(self.around.spool, spool, reader, size)
+            self._tell(_tried(partial(_adopt, self.around.spool, spool, reader, size)))
         self._thread.start()
 
     def close(self) -> None:
@@ -86,34 +101,37 @@ class Carrier:
         self._thread.join(END_S)
 
     def _run(self) -> None:
+        pause = self.look_s
         try:
-            while not self._stop.wait(self.look_s) and self.around.log.alive:
+            while not self._stop.wait(pause) and self.around.log.alive:
+                started = time.thread_time()
                 self._tell(self._look())
+                pause = max(self.look_s, _REST * (time.thread_time() - started))
         finally:
             self._drop_reader()
             self.around.done()
 
     def _look(self) -> str | None:
-        """Every open request once; why it could not be done, or None."""
-        try:
-            opened = list(self.around.spool.all())
-            self._read_replies(opened)
-            for one in opened:
-                self._one(one)
-        except UserError as error:
+        """Every open request once; why something could not be done, or None (rule 5)."""
+        opened: list[Open] = []
+        self._away = None
+        troubles = [_tried(partial(_fill, opened, self.around.spool))]
+        troubles.append(_tried(lambda: self._read_replies(opened)))
+        if troubles[-1] is not None:
             self._drop_reader()
-            return error.what.en
-        except (Unavailable, LogUnavailable, OffsetOutOfRange, Corrupt, Fault, OSError) as error:  # rule 5
-            self._drop_reader()
-            return str(error)
-        return None
+        troubles += [_tried(partial(self._one, one)) for one in opened if not self._stop.is_set()]
+        return next((why for why in troubles if why is not None), None)
 
     def _one(self, one: Open) -> None:
         sent = one if one.sent else self._sent(one)
         if sent is None:
             return
-        row = self.around.rows(sent.correction.stream, sent.correction.record)
-        answer, now = answer_of(sent, row, sent.correction.id in self._kept), self.around.clock()
+        row, kept = self.around.rows(sent.correction.stream, sent.correction.record), sent.correction.id in self._kept
+        again = None if kept else asked_again(sent, row)
+        if again is not None:
+            self.around.spool.keep(again)
+            return
+        answer, now = answer_of(sent, row, kept), self.around.clock()
         if answer is not None:
             self._notice(sent, answered_notice(sent, answer, now))
             self.around.spool.drop(sent)
@@ -130,14 +148,23 @@ class Carrier:
         if not self._recorded(one):
             if self.around.clock() - one.correction.asked_at > ORPHAN_MS:
                 self.around.spool.drop(one)
+                self._searched.pop(one.correction.id, None)
             return None
-        correction = one.correction
-        with self.around.transport.writer() as writer:
-            value = corrections.seal_request(correction, self.around.key)
-            writer.write(corrections.requests_topic(correction.adapter), correction.id.encode(), value, _HEADERS)
+        self._send(one.correction)
         sent = one._replace(recorded=True, sent=True)
         self.around.spool.keep(sent)
         return sent
+
+    def _send(self, correction: Correction) -> None:
+        if self._away is not None:
+            raise self._away
+        value = corrections.seal_request(correction, self.around.key)
+        try:
+            with self.around.transport.writer() as writer:
+                writer.write(corrections.requests_topic(correction.adapter), correction.id.encode(), value, _HEADERS)
+        except LogUnavailable as error:
+            self._away = error  # each try may take long: one in a look is enough
+            raise
 
     def _recorded(self, one: Open) -> bool:
         first = self._searched.get(one.correction.id, one.after)
@@ -151,7 +178,7 @@ class Carrier:
     # --- back (rules 2 and 3) ------------------------------------------------------------------------------------
 
     def _read_replies(self, opened: list[Open]) -> None:
-        waiting = {one.correction.id: one.correction for one in opened if one.sent}
+        waiting = {one.correction.id: one.correction for one in opened}
         self._kept &= waiting.keys()
         if not waiting:
             self._drop_reader()
@@ -161,17 +188,25 @@ class Carrier:
             self._replies = self.around.transport.reader()
             self._replies.assign({topic: self._replies.earliest(topic)})
         believed = adapter_keys(self.around.registry())
-        while records := self._replies.read(_BATCH, 0.0):
+        for _ in range(_BATCHES):
+            records = self._replies.read(_BATCH, 0.0)
             for record in records:
-                self._take_reply(record.value or b"", believed, waiting)
+                self._take_reply(record, believed, waiting)
+            if not records:
+                break
 
     def _take_reply(
-        self, value: bytes, believed: Mapping[str, tuple[str, VerifyKey]], waiting: Mapping[str, Correction]
+        self, record: Record, believed: Mapping[str, tuple[str, VerifyKey]], waiting: Mapping[str, Correction]
     ) -> None:
+        correction = waiting.get(record.key.decode("ascii", "replace"))  # looked at before a signature is verified
+        if correction is None:
+            return
         with suppress(Fault):  # what nobody registered has signed is nobody's reply
-            reply = corrections.open_reply(value, believed)
-            correction = waiting.get(reply.id)
-            if correction and (correction.organisation, correction.adapter) == (reply.organisation, reply.adapter):
+            reply = corrections.open_reply(record.value or b"", believed)
+            if reply.id == correction.id and (correction.organisation, correction.adapter) == (
+                reply.organisation,
+                reply.adapter,
+            ):
                 self._kept.add(reply.id)
 
     def _notice(self, one: Open, notice: Notice) -> Open:
@@ -199,6 +234,22 @@ class Carrier:
     def _failed(self, error: BaseException) -> None:
         self.trouble = type(error).__name__
         _log.error("corrections_failed", error=self.trouble)
+
+
+def _tried(act: Callable[[], object]) -> str | None:
+    """Why it could not be done, or None (rule 5)."""
+    try:
+        act()
+    except UserError as error:
+        return error.what.en
+    except (Unavailable, LogUnavailable, OffsetOutOfRange, Corrupt, Fault, OSError) as error:
+        return str(error)
+    return None
+
+
+def _fill(opened: list[Open], spool: Spool) -> None:
+    """Open requests, as many as can be read; then raises what `Spool.all` does."""
+    opened.extend(spool.all())  # what came before an error stays
 
 
 def adapter_keys(registry: Snapshot) -> Mapping[str, tuple[str, VerifyKey]]:

@@ -2,17 +2,32 @@
 
 1. A file is replaced as a whole and durable on return. Its name is the request's id, a transaction id of ours.
 2. `record` is opaque and the file has no holder, clerk or case; it is for its owner alone all the same.
+3. One that cannot be read hides no other. At most `MAX_OPEN` are open: no more are taken then.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
+from typing import Final
 
 from contracts.corrections import from_json, to_json
 from contracts.edge.files import sync_directory, write_atomic
 from contracts.encoding import canonical, parse_object
 from contracts.errors import Corrupt, Fault
 from gateway.corrections.judge import Open
+
+MAX_OPEN: Final = 10_000
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "after": (int,),
+    "recorded": (bool,),
+    "sent": (bool,),
+    "late": (bool,),
+    "telling": (int, NoneType),
+    "epoch": (int,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +57,31 @@ class Spool:
         sync_directory(self._directory)
 
     def all(self) -> Iterator[Open]:
-        """Every request that is open, oldest first; raises `Corrupt`."""
+        """Every request that is open, oldest first; after the last one raises `Corrupt` if there was a bad one."""
+        bad = None
         for path in sorted(self._directory.glob("[0-9a-f]*.json")):
             try:
-                form = parse_object(path.read_bytes())
-                yield Open(from_json(form.pop("correction")), **form)
+                yield _read(path.read_bytes())
             except (Fault, KeyError, TypeError):
-                raise Corrupt(f"{path} is not a correction request that was written here") from None
+                bad = path
+        if bad is not None:
+            raise Corrupt(f"{bad} is not a correction request that was written here")
+
+    @property
+    def full(self) -> bool:
+        """Rule 3; raises OSError."""
+        with suppress(FileNotFoundError), os.scandir(self._directory) as files:
+            return sum(1 for _ in files) >= MAX_OPEN
+        return False
 
     def _path(self, identifier: str) -> Path:
         return self._directory / f"{identifier}.json"
+
+
+def _read(data: bytes) -> Open:
+    """Raises `Fault`, KeyError, TypeError."""
+    form = parse_object(data)
+    one = Open(from_json(form.pop("correction")), **form)
+    if any(type(value) not in _TYPES[name] for name, value in form.items()):
+        raise TypeError
+    return one

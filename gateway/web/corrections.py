@@ -10,6 +10,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -26,7 +27,7 @@ from gateway.access.decide import CorrectionGranted, Policy, Refused, decide_cor
 from gateway.access.question import CorrectionQuestion, read_correction
 from gateway.access.usage import GRANTED, UsageBook
 from gateway.corrections.judge import Open
-from gateway.corrections.spool import Desk
+from gateway.corrections.spool import Desk, Spool
 from gateway.lookup.feeds import timestamp
 from gateway.store.rows import COUNTED, Row
 from gateway.web.calls import BODY_SECONDS, Asked, Call, Outcome, access_facts, checked_json, refused
@@ -71,7 +72,9 @@ class Corrections:
         try:
             return await self._taken(call, question, granted, asked._replace(channel=granted.channel))
         except Fault as fault:
-            return refused(call, problem_of(fault), asked._replace(channel=granted.channel))
+            outcome = refused(call, problem_of(fault), asked._replace(channel=granted.channel))
+            # Who tries record ids is to be seen by the auditor: which ones, in the opening.
+            return outcome._replace(facts=replace(outcome.facts, records=(question.record,)))
 
     async def _taken(
         self, call: Call, question: CorrectionQuestion, granted: CorrectionGranted, asked: Asked
@@ -93,7 +96,7 @@ class Corrections:
             asked_at=call.now,
             due_at=call.now + self._desk.days * _DAY_MS,
         )
-        await _kept(self._desk, Open(correction, self._log_size()))
+        await _kept(self._desk, Open(correction, self._log_size(), epoch=row.position.epoch))
         return _answer(call, correction, asked)
 
     def _find(self, registry: Snapshot, question: CorrectionQuestion) -> tuple[Stream, Row]:
@@ -127,10 +130,21 @@ def _answer(call: Call, correction: Correction, asked: Asked) -> Outcome:
 
 async def _kept(desk: Desk, one: Open) -> None:
     try:
-        await asyncio.to_thread(desk.spool.keep, one)
+        full = await asyncio.to_thread(_keep, desk.spool, one)
     except OSError as error:
         _log.error("correction_not_kept", error=type(error).__name__)
         raise Fault("correction_unavailable") from None
+    if full:
+        _log.error("correction_not_kept", error="too many are open")
+        raise Fault("correction_unavailable")
+
+
+def _keep(spool: Spool, one: Open) -> bool:
+    """Put it on disk, unless there are too many: whether there are."""
+    if full := spool.full:
+        return full
+    spool.keep(one)
+    return False
 
 
 async def _body(request: web.Request) -> bytes:

@@ -105,11 +105,13 @@ def salts() -> Iterator[bytes]:
     return (os.urandom(16) for _ in itertools.count())
 
 
-def sealed(snapshot: Snapshot, type_id: str, record: str, seq: int, document: dict[str, Any]) -> Evidence:
+def sealed(
+    snapshot: Snapshot, type_id: str, record: str, seq: int, document: dict[str, Any], epoch: int = EPOCH
+) -> Evidence:
     """A signed message, opened again as ingest would."""
     now = int(time.time())
     stream = stream_of(type_id)
-    change = MessageChange(stream, record, "put", Position(EPOCH, seq), now, document)
+    change = MessageChange(stream, record, "put", Position(epoch, seq), now, document)
     opened = open_message(seal(change, TYPES[type_id], ADAPTER_KEYS[stream.adapter], salts(), now), snapshot)
     assert isinstance(opened, Evidence), opened
     return opened
@@ -123,10 +125,12 @@ class Store:
     registry: Snapshot
     sequence: dict[str, int] = field(default_factory=dict)
 
-    def put(self, type_id: str, record: str, document: dict[str, Any], refused: str = "") -> Evidence:
+    def put(
+        self, type_id: str, record: str, document: dict[str, Any], refused: str = "", epoch: int = EPOCH
+    ) -> Evidence:
         """One record. `refused`: the code with which its newest state was refused."""
         seq = self.sequence[type_id] = self.sequence.get(type_id, 0) + 1
-        evidence = sealed(self.registry, type_id, record, seq, document)
+        evidence = sealed(self.registry, type_id, record, seq, document, epoch)
         claims = evidence.claims
         row = Row(claims.position, claims.identity, REJECTED if refused else LIVE)
         lookups = lookups_of_message(claims, evidence, evidence.message)

@@ -13,6 +13,7 @@ import pytest
 from audit import notices
 from audit.notices import parse
 from audit.reader import LogReader
+from audit.record import opening_text
 from contracts.algorithms import SigningKey
 from contracts.corrections import (
     KEPT,
@@ -25,6 +26,7 @@ from contracts.corrections import (
 )
 from contracts.edge.transport import Expiring, Transport
 from contracts.edge.transport.embedded import embedded
+from gateway.corrections import spool as spools
 from gateway.corrections.judge import Open
 from gateway.corrections.run import ORPHAN_MS, Around, Carrier
 from gateway.corrections.spool import Desk, Spool
@@ -32,6 +34,7 @@ from gateway.store.reader import Reader
 from gateway.web.evidence import Evidence
 from tests.integration.serve_world import (
     ADAPTER_KEYS,
+    EPOCH,
     IDENTITY,
     KEK,
     LICENCE,
@@ -43,7 +46,7 @@ from tests.integration.serve_world import (
     example,
     running,
 )
-from tests.integration.test_serve import CASE, CLERK, closing
+from tests.integration.test_serve import CASE, CLERK, check, closing
 from tests.waiting import until
 
 PATH = "/v1/corrections"
@@ -86,9 +89,9 @@ class World:
         found = (parse(self.city.log.entry(index)) for index in range(self.city.log.size))
         return [(one.kind, one.facts.get("answer")) for one in found if one is not None]
 
-    def reply(self, request: str, key: SigningKey, adapter: str = "police-1") -> None:
+    def reply(self, request: str, key: SigningKey, adapter: str = "police-1", organisation: str = "police") -> None:
         with self.transport.writer() as writer:
-            said = Reply(request, "police", adapter, KEPT, int(self.city.now()))
+            said = Reply(request, organisation, adapter, KEPT, int(self.city.now()))
             writer.write(replies_topic("node-1"), request.encode(), seal_reply(said, key))
 
 
@@ -181,6 +184,19 @@ def test_without_a_disk_no_request_is_taken(world: World, tmp_path: Path) -> Non
     assert (status, answer["code"]) == (503, "correction_unavailable")
 
 
+def test_no_more_are_taken_than_can_be_carried(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spools, "MAX_OPEN", 2)
+    assert [ask(world)[0] for _ in range(3)] == [200, 200, 503]
+
+
+def test_who_tries_record_ids_is_seen_by_the_auditor(world: World) -> None:
+    status, answer = ask(world, record="guess-1")
+    assert status == 422
+    opening = opening_text(None, CLERK, None, CASE, ("guess-1",))
+    check(world.city, answer, [], opening, action="correction", reason="correction_record_unknown")
+    assert b"guess-1" not in world.city.log.entry(answer["receipt"]["index"])
+
+
 # --- what becomes of it ----------------------------------------------------------------------------------------------
 
 
@@ -267,6 +283,44 @@ def test_a_message_log_that_is_away_is_tried_again(world: World) -> None:
             admin.create_topic(requests_topic("police-1"), Expiring())
         until(world.asked)
         until(lambda: carrier.trouble is None)
+
+
+def test_a_department_without_a_topic_holds_up_no_other(world: World, tmp_path: Path) -> None:
+    with world.transport.admin() as admin:
+        admin.delete_topic(requests_topic("police-1"))
+    ask(world)  # the oldest, and stuck
+    (tmp_path / "spool" / "0badc0de.json").write_bytes(b"{")
+    ask(world, fields=None, evidence_type=LICENCE, record="licence-1")
+    with world.carrying() as carrier:
+        until(lambda: world.asked("market-1"))
+        until(lambda: "0badc0de" in (carrier.trouble or ""), what="what cannot be read is told")
+        world.reply(world.asked("market-1")[0].id, ADAPTER_KEYS["market-1"], "market-1", "market")
+        until(lambda: world.notices() == [(notices.CORRECTION_ANSWERED, KEPT)])
+
+
+def test_an_answer_to_a_request_whose_sending_was_not_noted_counts(world: World) -> None:
+    _, answer = ask(world)
+    (before,) = world.spool.all()
+    ask(world)  # another one, for whose answer the topic is read from its start
+    with world.carrying():
+        until(lambda: [one.sent for one in world.spool.all()] == [True, True])
+    world.spool.keep(before)  # a death between the sending and the file
+    world.reply(answer["correction"], ADAPTER_KEYS["police-1"])
+    with world.carrying():
+        until(lambda: world.notices() == [(notices.CORRECTION_ANSWERED, KEPT)])
+
+
+def test_a_new_epoch_is_no_answer_and_the_request_is_asked_again(world: World) -> None:
+    ask(world)
+    with world.carrying():
+        until(world.asked)
+        restated = world.city.store.put(IDENTITY, "card-1", example(IDENTITY), epoch=EPOCH + 1)
+        until(lambda: len(world.asked()) == 2, what="asked again, about the restated message")
+        first, second = world.asked()
+        assert (second.id, second.due_at, second.identity) == (first.id, first.due_at, restated.claims.identity)
+        assert world.notices() == []
+        world.city.store.put(IDENTITY, "card-1", example(IDENTITY, name="王小明"), epoch=EPOCH + 1)
+        until(lambda: world.notices() == [(notices.CORRECTION_ANSWERED, "corrected")])
 
 
 def test_requests_of_a_closed_log_go_on_in_the_next(world: World, tmp_path: Path) -> None:

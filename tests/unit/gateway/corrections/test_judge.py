@@ -5,7 +5,15 @@ import pytest
 from audit.notices import parse
 from contracts.corrections import KEPT, Correction
 from contracts.streams import Position
-from gateway.corrections.judge import CORRECTED, Open, answer_of, answered_notice, is_late, late_notice
+from gateway.corrections.judge import (
+    CORRECTED,
+    Open,
+    answer_of,
+    answered_notice,
+    asked_again,
+    is_late,
+    late_notice,
+)
 from gateway.store.rows import ERASED, LIVE, REJECTED, WITHDRAWN, Row
 
 SEEN, NEWER = "sha-256:00", "sha-256:01"
@@ -26,10 +34,27 @@ ONE = Open(
         (NEWER, WITHDRAWN, False, WITHDRAWN),
         (NEWER, ERASED, False, ERASED),
         (NEWER, REJECTED, False, REJECTED),
+        (SEEN, REJECTED, False, None),  # refused when it was asked, and since
+        (SEEN, WITHDRAWN, False, WITHDRAWN),  # not covered by a new epoch: there is no newer message
     ],
 )
 def test_a_newer_message_or_a_word_is_an_answer(identity: str, condition: str, kept: bool, answer: str | None) -> None:
     assert answer_of(ONE, Row(Position(1, 1), identity, condition), kept) == answer
+
+
+def test_a_new_epoch_restates_and_answers_nothing() -> None:
+    asked = ONE._replace(epoch=5, recorded=True, late=True)
+    again = asked_again(asked, Row(Position(6, 1), NEWER, LIVE))
+    assert again == asked._replace(correction=ONE.correction._replace(identity=NEWER), epoch=6, sent=False)
+    assert again is not None
+    assert answer_of(again, Row(Position(6, 1), NEWER, LIVE), False) is None
+    for one, row in (
+        (asked, Row(Position(5, 9), NEWER, LIVE)),  # of the same epoch: changed
+        (asked, Row(Position(6, 1), NEWER, WITHDRAWN)),
+        (asked, None),
+        (ONE, Row(Position(6, 1), NEWER, LIVE)),  # asked before epochs were kept
+    ):
+        assert asked_again(one, row) is None
 
 
 def test_a_store_without_the_record_says_nothing() -> None:
