@@ -25,6 +25,7 @@ from audit.mirror.judge import Facts, Log
 from audit.mirror.orders import MirroredOrders
 from audit.mirror.source import LogSource, NotAdmitted, Strange
 from audit.notes import NoteKey, parse_vkey
+from audit.orders.chain import Keys
 from contracts.errors import Fault, Unavailable
 
 MAX_EVIDENCE = 64
@@ -60,15 +61,17 @@ class Follower:
         since: float,
         cosigner: Cosigner | None = None,
         orders_key: Callable[[], NoteKey | None] = lambda: None,
+        keys: Callable[[], Keys] = dict,
     ) -> "Follower":
         """`since`: from when on silence counts. `cosigner`: the mirror's own key. `orders_key`: whose orders count.
+        `keys`: of the logs that are listed, by origin.
 
         Raises `Corrupt`, OSError, and `Fault` for a vkey that is none.
         """
         key = parse_vkey(log.vkey)
         copy = Copy(directory / "logs" / slot_name(log.slot), key)
         facts = Facts(log, None, copy.size, copy.size, since, since, ending=copy.ending, beginning=copy.beginning)
-        orders = MirroredOrders(copy, key)
+        orders = MirroredOrders(copy, key, keys=keys)
         return cls(directory, key, copy, clock, facts, Confirming(cosigner, clock), orders, orders_key)
 
     def look(self, client: Client | None, advanced: Callable[[int], None] = lambda _: None) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from audit.mirror.judge import Log
 from audit.notes import NoteKey
-from audit.orders.authority import Authority, authority_of
+from audit.orders.authority import Authority, authority_of, listed_keys
 from contracts.algorithms import VerifyKey
 from contracts.edge import system_errors
 from contracts.edge.files import write_atomic
@@ -22,6 +22,7 @@ from contracts.plain import from_plain, to_plain
 from contracts.registry import AuditSlot, Snapshot, manifest
 from contracts.registry.manifest import MAX_PART, Seen
 from contracts.registry.snapshot import CLOSED, FRESH
+from contracts.registry.succession import predecessors
 from contracts.text import Text
 
 _NONE = Text("没有可用的注册库", "There is no registry that can be used")
@@ -73,6 +74,15 @@ class Listed:
         """The auditor's key among them."""
         found = self.authority(slot)
         return None if found is None else found.auditor
+
+    def keys(self) -> Mapping[str, NoteKey]:
+        """Of all logs, by origin."""
+        return {} if self._snapshot is None else listed_keys(self._snapshot)
+
+    def age(self, log: Log) -> int:
+        """How many logs are before one: a closed log is looked at after those that say something about it."""
+        slots = self.slots()
+        return sum(1 for _ in predecessors(slots, slots[log.slot])) if log.slot in slots else 0
 
     def is_valid(self, now: int) -> bool:
         """Whether it may decide about removing anything; `now` in Unix ms."""

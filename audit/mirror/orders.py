@@ -1,35 +1,36 @@
 """Orders about openings, at the mirror: done here as at the gateway, and only because both signed.
 
-1. The copy's own entries say which orders there are. Each is fetched by its digest, unless it is here already, checked
-   under the keys that the registry lists, kept beside the copy, and only then carried out: rows become empty.
+1. The copy's own entries say which orders there are, and once the log is closed those of the copies of the logs that go
+   on from it (`chain`), under the keys that the registry lists. Each order is fetched by its digest, unless it is here
+   already, checked under the keys that count, kept beside the copy, and only then carried out: rows become empty.
 2. A notice whose order nobody gives, or that does not count, is an alarm until there is one: `order_missing`,
    `order_invalid`. So is one that is said again, or after a higher number (`state`, 2). Other orders are carried out
    meanwhile.
-3. A row that came empty, and that no order explains, is an alarm: `opening_missing`.
+3. A row that came empty, and that no order explains, is an alarm: `opening_missing`. Of a closed log that is said once
+   the logs that go on from it are here, too.
 4. How far this went is kept in `orders/followed`, so that alarms outlive the process. It may be behind: everything may
    be done twice.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from typing import Final
 
-from audit import ranges
 from audit.disk import Disk
 from audit.mirror.copy import Copy
+from audit.mirror.order_progress import Part, Progress, read
 from audit.mirror.source import LogSource
 from audit.notes import NoteKey
 from audit.orders import files
+from audit.orders.chain import Chain, Keys, at_hand
 from audit.orders.erase import slices
 from audit.orders.order import ERASE, check
-from audit.orders.state import Noticed, fold, noticed, notices_in
+from audit.orders.state import Noticed, State, fold, noticed, notices_in
 from audit.ranges import NONE, Ranges
 from audit.reader import LogReader
 from audit.tiles import WIDTH
-from contracts.encoding import Json, canonical, parse_object
-from contracts.errors import Corrupt, Fault
+from contracts.errors import Fault
 
 SPARSE: Final = 4096  # entries after which progress is written though nothing else changed
 
@@ -37,32 +38,17 @@ Trouble = tuple[str, str]  # code and detail; two empty texts: none
 WELL: Final[Trouble] = ("", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What is done with the first `size` entries. `places`: of all notices; `waiting`: of those without an order that
-    counts; `empty`: rows that nothing explains."""
-
-    size: int = 0
-    places: tuple[int, ...] = ()
-    waiting: tuple[int, ...] = ()
-    empty: Ranges = NONE
-
-    def encode(self) -> bytes:
-        places: list[Json] = list(self.places)
-        waiting: list[Json] = list(self.waiting)
-        return canonical({"empty": self.empty.text(), "places": places, "size": self.size, "waiting": waiting})
-
-
 class MirroredOrders:
-    """Of one copy. Not for several threads."""
+    """Of one copy. Not for several threads. `keys`: of the logs that are listed, by origin."""
 
-    def __init__(self, copy: Copy, key: NoteKey, disk: Disk | None = None) -> None:
+    def __init__(self, copy: Copy, key: NoteKey, disk: Disk | None = None, keys: Callable[[], Keys] = dict) -> None:
         """Raises `Corrupt`, OSError."""
         self._copy = copy
         self._disk = disk or Disk()
+        self._keys = keys
         self._reader = LogReader(copy.directory, key)
         self._file = copy.directory / files.DIRECTORY / "followed"
-        self._stored = self._done = _read(self._file)
+        self._stored = self._done = read(self._file)
         self.trouble = WELL  # what the last look said
 
     def look(self, source: LogSource | None, auditor: NoteKey | None) -> Trouble:
@@ -75,52 +61,73 @@ class MirroredOrders:
 
     def _look(self, source: LogSource | None, auditor: NoteKey | None) -> Trouble:
         size, before = self._copy.published.size, self._done
-        if self._copy.size != size or (before.size == size and not before.waiting and not before.empty):
+        if self._copy.size != size:
             return WELL
-        new = [one for one in notices_in(self._reader, size, before.size) if one.origin == self._reader.key.name]
-        empty = before.empty | _empty_rows(self._reader, before.size, size)
-        places = (*before.places, *(one.index for one in new))
-        waiting = self._settle((*self._at(before.waiting, size), *new), places, source, auditor)
-        empty -= _erased(self._reader, auditor) if empty else NONE
-        self._keep(Progress(size, places, tuple(waiting), empty))
-        if empty:
+        chain = at_hand(self._reader, self._keys()) if self._copy.ending else Chain()
+        logs = {"": self._reader, **{log.key.name: log for log in chain.later}}
+        now = Progress({**before.parts, **{name: self._seen(name, log) for name, log in logs.items()}}, before.empty)
+        if now.size == before.size and not before.waits:
+            return WELL
+        empty = before.empty | _empty_rows(self._reader, before.part("").size, size)
+        troubles = self._settle(now, logs, source, auditor)
+        empty -= _erased(self._reader, auditor, chain) if empty else NONE
+        settled = {name: _waiting(now.part(name), name, troubles) for name in logs}
+        self._keep(Progress({**now.parts, **settled}, empty))
+        if empty and not chain.missing:
             return "opening_missing", f"entries {empty.text()} have no opening, and no order says so"
-        return next(iter(waiting.values()), WELL)
+        return next(iter(troubles.values()), WELL)
 
-    def _at(self, places: Iterable[int], size: int) -> Iterator[Noticed]:
-        found = (noticed(index, self._reader.entry(index, size)) for index in places)
-        return (one for one in found if one is not None)
+    def _seen(self, name: str, log: LogReader) -> Part:
+        """The part of a log up to its head; new notices wait."""
+        before = self._done.part(name)
+        size = log.checkpoint().size if name else self._copy.published.size
+        found = notices_in(log, size, before.size) if size > before.size else ()
+        new = tuple(one.index for one in found if one.origin == self._reader.key.name)
+        return Part(size, (*before.places, *new), (*before.waiting, *new))
 
     def _settle(
-        self, said: Sequence[Noticed], places: Iterable[int], source: LogSource | None, auditor: NoteKey | None
-    ) -> dict[int, Trouble]:
-        """Rules 1 and 2, for the notices `said`; `places`: of all that there are. What is wrong, by place."""
+        self, now: Progress, logs: dict[str, LogReader], source: LogSource | None, auditor: NoteKey | None
+    ) -> dict[tuple[str, int], Trouble]:
+        """Rules 1 and 2, for the notices that wait: what is wrong, by log and place."""
+        said = {
+            (name, one.index): one
+            for name, log in logs.items()
+            for one in _at(log, now.part(name).waiting, now.part(name).size)
+        }
         if auditor is None:
             unlisted = "the registry lists no key for orders about this log"
-            return {one.index: ("order_invalid", f"entry {one.index}: {unlisted}") for one in said}
-        troubles = {one.index: self._fetch(one, source, auditor) for one in said}
-        orders = files.orders_of(self._reader, auditor)
-        state = fold(self._at(places, self._copy.size) if said else (), self._reader.key.name, orders)
-        counting = frozenset(state.carried_out.values())
-        for one in said:
-            if one.index in counting:
-                troubles[one.index] = WELL
+            return {where: ("order_invalid", f"{_place(one)}: {unlisted}") for where, one in said.items()}
+        troubles = {where: self._fetch(one, logs[where[0]].key, source, auditor) for where, one in said.items()}
+        for one in self._counting(now, logs, auditor) if said else ():
+            where = "" if one.log == self._reader.key.name else one.log, one.index
+            if where in said:
+                troubles[where] = WELL
                 self._carry_out(one)
-        return {index: trouble for index, trouble in troubles.items() if trouble != WELL}
+        return {where: trouble for where, trouble in troubles.items() if trouble != WELL}
 
-    def _fetch(self, said: Noticed, source: LogSource | None, auditor: NoteKey) -> Trouble:
-        """Put the order of a notice beside the copy; what to say if that notice does not count then."""
-        if files.orders_of(self._reader, auditor)(said.order) is None:
+    def _counting(self, now: Progress, logs: dict[str, LogReader], auditor: NoteKey) -> list[Noticed]:
+        """The notices whose orders count, of all that there are."""
+        state, found = State(), list[Noticed]()
+        for name, log in logs.items():
+            said = list(_at(log, now.part(name).places, now.part(name).size))
+            state = fold(said, self._reader.key.name, files.orders_of(self._reader, auditor, log.key), state)
+            found += said
+        return [one for one in found if one not in state.unordered]
+
+    def _fetch(self, said: Noticed, key: NoteKey, source: LogSource | None, auditor: NoteKey) -> Trouble:
+        """Put the order of a notice beside the copy; what to say if that notice does not count then. `key`: of the log
+        that says it."""
+        if files.orders_of(self._reader, auditor, key)(said.order) is None:
             note = None if source is None else source.order(said.order)
             if note is None:
-                return "order_missing", f"entry {said.index}: nobody gives the order {said.order}"
-            self._accept(note, auditor)
+                return "order_missing", f"{_place(said)}: nobody gives the order {said.order}"
+            self._accept(note, auditor, key)
         wrong = "does not count, says something else, or came before"
-        return "order_invalid", f"entry {said.index}: the order {said.order} {wrong}"
+        return "order_invalid", f"{_place(said)}: the order {said.order} {wrong}"
 
-    def _accept(self, note: bytes, auditor: NoteKey) -> None:
+    def _accept(self, note: bytes, auditor: NoteKey, key: NoteKey) -> None:
         with suppress(Fault):
-            order = check(note, auditor, self._reader.key)
+            order = check(note, auditor, key, self._reader.key.name)
             self._disk.replace(files.order_path(self._copy.directory, order.digest), note)
 
     def _carry_out(self, said: Noticed) -> None:
@@ -131,10 +138,23 @@ class MirroredOrders:
     def _keep(self, done: Progress) -> None:
         """Rule 4."""
         self._done, stored = done, self._stored
-        changed = (done.waiting, done.empty) != (stored.waiting, stored.empty)
-        if changed or done.size - stored.size >= SPARSE:
+        if done.differs(stored) or done.size - stored.size >= SPARSE:
             self._disk.replace(self._file, done.encode())
             self._stored = done
+
+
+def _at(log: LogReader, places: Sequence[int], size: int) -> Iterator[Noticed]:
+    found = (noticed(index, log.entry(index, size)) for index in places)
+    return (replace(one, log=log.key.name) for one in found if one is not None)
+
+
+def _place(said: Noticed) -> str:
+    return f"entry {said.index}" if said.log == said.origin else f"entry {said.index} of {said.log}"
+
+
+def _waiting(part: Part, name: str, troubles: dict[tuple[str, int], Trouble]) -> Part:
+    """With the places that something is wrong with."""
+    return replace(part, waiting=tuple(index for index in part.places if (name, index) in troubles))
 
 
 def _empty_rows(reader: LogReader, first: int, size: int) -> Ranges:
@@ -146,26 +166,9 @@ def _empty_rows(reader: LogReader, first: int, size: int) -> Ranges:
     return Ranges.single(empty)
 
 
-def _erased(reader: LogReader, auditor: NoteKey | None) -> Ranges:
+def _erased(reader: LogReader, auditor: NoteKey | None, chain: Chain) -> Ranges:
     """By orders that are here."""
     found = NONE
-    for order in files.on_file(reader, auditor) if auditor is not None else ():
+    for order in files.on_file(reader, auditor, chain.keys) if auditor is not None else ():
         found |= order.positions if order.action == ERASE else NONE
     return found
-
-
-def _read(path: Path) -> Progress:
-    try:
-        members = parse_object(path.read_bytes())
-        size, places, waiting, empty = (members[name] for name in ("size", "places", "waiting", "empty"))
-    except FileNotFoundError:
-        return Progress()
-    except (Fault, KeyError):
-        raise Corrupt(f"{path} cannot be read") from None
-    if type(size) is not int or type(places) is not list or type(waiting) is not list or type(empty) is not str:
-        raise Corrupt(f"{path} cannot be read")
-    return Progress(size, _integers(places), _integers(waiting), ranges.parse(empty) if empty else NONE)
-
-
-def _integers(members: list[Json]) -> tuple[int, ...]:
-    return tuple(one for one in members if type(one) is int)

@@ -66,7 +66,7 @@ class Mirror:
         """Look at every log once, one after the other; what is wrong then."""
         try:
             self._look_around()
-            for log in self._wanted():
+            for log in sorted(self._wanted(), key=self.listed.age, reverse=True):
                 follower = self._follower(log, NEVER)
                 with self._client(log) as client:
                     follower.look(client, advance)
@@ -127,8 +127,8 @@ class Mirror:
 
     def _follower(self, log: Log, since: float) -> Follower:
         if log not in self.followers:
-            key = partial(self.listed.orders_key, log.slot)
-            self.followers[log] = Follower.of(self.config.directory, log, self.clock, since, self.cosigner, key)
+            key, where = partial(self.listed.orders_key, log.slot), self.config.directory
+            self.followers[log] = Follower.of(where, log, self.clock, since, self.cosigner, key, self.listed.keys)
         return self.followers[log]
 
     def _keep_looking(self, log: Log) -> None:

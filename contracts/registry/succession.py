@@ -21,6 +21,16 @@ def predecessors(slots: Mapping[str, AuditSlot], slot: AuditSlot) -> Iterator[Au
         yield slot
 
 
+def successors(slots: Mapping[str, AuditSlot], slot: str) -> Iterator[AuditSlot]:
+    """Those that go on from the log of `slot`, the next one first; ends at a ring."""
+    by_predecessor = {one.predecessor: one for one in slots.values() if one.predecessor is not None}
+    seen = {slot}
+    while (found := by_predecessor.get(slot)) is not None and found.slot not in seen:
+        slot = found.slot
+        seen.add(slot)
+        yield found
+
+
 def problems(slots: Sequence[AuditSlot]) -> Iterator[Text]:
     """What is wrong with the audit logs of a registry (1 to 3), in words."""
     yield from _successions(slots)

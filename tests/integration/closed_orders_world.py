@@ -1,10 +1,12 @@
 """A closed log of old access records, the open one that goes on from it, and orders about the closed one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from audit.closed_logs import served
 from audit.disk import Disk
 from audit.log import AuditLog
 from audit.notes import NoteSigner
@@ -15,13 +17,19 @@ from audit.orders.closed import Closed
 from audit.orders.order import Order, countersign, sign
 from audit.reader import LogReader
 from audit.shards import Former, open_after
+from contracts.hpke import DEFAULT_KEM
+from contracts.registry import Auditor, AuditSlot, manifest
+from contracts.registry.snapshot import Contents
+from contracts.text import Text
 from tests.integration.audit_support import SIGNER, no_fatal, open_log, settings
+from tests.integration.mirror_world import NOW as MIRROR_NOW
+from tests.integration.mirror_world import ROOT, SLOT, Gateway, gateway
 from tests.integration.orders_world import AUDITOR_ORDERS, AUTHORITY, NOW, fill_old, finished
 from tests.integration.test_shards import NEXT, NEXT_KEY, NEXT_ORIGIN, next_settings
 from tests.waiting import until
 
 NEXT_SIGNER = NoteSigner.of(NEXT_ORIGIN, NEXT_KEY.key)
-OLD, NEW = "old", "new"
+OLD, NEW, NEW_SLOT = "old", "new", "slot-1-2027"
 KEYS = {SIGNER.public.name: SIGNER.public, NEXT.name: NEXT}
 
 
@@ -73,3 +81,29 @@ def carry_out(root: Path, *orders: Order) -> None:
             until(partial(finished, carried, root / OLD))
     finally:
         log.close()
+
+
+@contextmanager
+def both_served(root: Path) -> Iterator[Gateway]:
+    """The open log and the closed one, over HTTP; a registry in `root` that lists both and the auditor's key."""
+    _register(root / "registry")
+    with gateway(root / NEW) as served_here:
+        served_here.key, served_here.slot = NEXT, NEW_SLOT
+        former = served(LogReader(root / NEW, NEXT), [(SLOT, root / OLD, SIGNER.public)])
+        served_here.closed = tuple(former)
+        yield served_here
+
+
+def _register(directory: Path) -> None:
+    days, auditor = AUTHORITY.retention_days, Text("审计处", "Audit office")
+    slots = (
+        AuditSlot(SLOT, SIGNER.public.name, SIGNER.public.vkey, "auditor", None, days),
+        AuditSlot(NEW_SLOT, NEXT_ORIGIN, NEXT.vkey, "auditor", SLOT, days),
+    )
+    auditors = (Auditor("auditor", auditor, DEFAULT_KEM, "", (), AUDITOR_ORDERS.public.vkey),)
+    times = (int(MIRROR_NOW * 1000), int((MIRROR_NOW + 43_200) * 1000), int((MIRROR_NOW + 86_400) * 1000))
+    built = manifest.build(Contents(auditors=auditors, audit_slots=slots), ROOT, 1, None, times)
+    (directory / "parts").mkdir(parents=True)
+    for digest, data in built.parts.items():
+        (directory / "parts" / f"{digest.replace(':', '-')}.json").write_bytes(data)
+    (directory / "manifest.jws").write_bytes(built.manifest)

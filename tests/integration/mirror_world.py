@@ -41,10 +41,10 @@ class Gateway:
     clients: list[Client] = field(default_factory=list)
     closed: Sequence[ClosedLog] = ()
 
-    def source(self) -> LogSource:
-        """For a mirror; closed with the gateway."""
+    def source(self, slot: str = "") -> LogSource:
+        """For a mirror; closed with the gateway. `slot`: of another log than the open one."""
         self.clients.append(Client(Endpoint(self.url)))
-        return LogSource(self.clients[-1], self.slot)
+        return LogSource(self.clients[-1], slot or self.slot)
 
     def routes(self) -> tuple[web.RouteDef, ...]:
         """The gateway's own handlers, over whatever `directory` and `closed` are now."""
