@@ -48,6 +48,7 @@ ca = "keys/witness-ca.pem"          # optional: what verifies its certificate; e
 [supervision]                       # optional: the live feed (supervision.md, gateway/supervision/settings.py)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -71,6 +72,11 @@ _MIRROR_VKEY = Text(
     "Give in [serve.mirror] the content of the mirror's .vkey file (oncegate-audit keygen mirror made it).",
 )
 _NO_MIRROR = Text("durable 为 mirrored 时须有 [serve.mirror]", "durable = mirrored needs [serve.mirror]")
+
+_WITNESS_AS_MIRROR = Text(
+    "镜像公钥与见证者的相同:见证者并不持有记录",
+    "The mirror's key is a witness's: a witness vouches for a history, and holds no records",
+)
 
 LOCAL, MIRRORED = DURABLE = ("local", "mirrored")
 
@@ -152,7 +158,8 @@ def load(path: Path) -> NodeConfig:
 
 def _serve(section: Section, data_dir: Path) -> ServeConfig:
     slot = section.text("slot")
-    mirror, wait_s = _mirror(section)
+    witnesses = tuple(_witness(one) for one in section.sections("witnesses", ()))
+    mirror, wait_s = _mirror(section, witnesses)
     return ServeConfig(
         base_url=_base_url(section),
         host=section.text("host", "127.0.0.1"),
@@ -164,7 +171,7 @@ def _serve(section: Section, data_dir: Path) -> ServeConfig:
         log_key=section.path("log_key"),
         predecessor_key=section.path("predecessor_key", None),
         head_dir=section.path("head_dir", None),
-        witnesses=tuple(_witness(one) for one in section.sections("witnesses", ())),
+        witnesses=witnesses,
         mirror=mirror,
         mirror_wait_s=wait_s,
         correction_days=section.integer("correction_days", 10, low=1, high=365),
@@ -172,7 +179,7 @@ def _serve(section: Section, data_dir: Path) -> ServeConfig:
     )
 
 
-def _mirror(serve: Section) -> tuple[NoteKey | None, float | None]:
+def _mirror(serve: Section, witnesses: Sequence[WitnessAddress]) -> tuple[NoteKey | None, float | None]:
     """The mirror's key, and how long answers wait for it."""
     waits = serve.choice("durable", DURABLE, LOCAL) == MIRRORED
     section = serve.section("mirror", None)
@@ -181,6 +188,8 @@ def _mirror(serve: Section) -> tuple[NoteKey | None, float | None]:
     if section is None:
         return None, None
     key = _cosigner(section, Text("不是镜像的验证公钥", "Not the verifier key of a mirror"), _MIRROR_VKEY)
+    if any(one.key.raw == key.raw for one in witnesses):  # its lines stand on heads that a mirror has not yet
+        raise section.mistake(_WITNESS_AS_MIRROR, "vkey", _MIRROR_VKEY)
     wait_s = section.number("wait_s", 10.0, low=0.1, high=120.0)
     return key, wait_s if waits else None
 

@@ -568,6 +568,19 @@ BROKEN: list[Case] = [
         "keygen mirror",
         {"*"},
     ),
+    Case(
+        "a mirror with a witness's key",
+        edit(
+            'head_dir = "../heads"\n',
+            f'head_dir = "../heads"\n[serve.mirror]\nvkey = "{COSIGNER.public.vkey}"\n'
+            f'[[serve.witnesses]]\nurl = "http://127.0.0.1:1"\nvkey = "{COSIGNER.public.vkey}"\n',
+        ),
+        "configuration",
+        "failed",
+        "The mirror's key is a witness's",
+        "keygen mirror",
+        {"*"},
+    ),
     Case("a port that is taken", port_taken, "serve", "failed", "Another program has the port", "another port"),
     Case("a serve that does not listen", slot_locked, "serve", "failed", "nothing answers", "see its log"),
     Case(
