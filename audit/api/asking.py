@@ -42,13 +42,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A question that can be asked, again and again. `facts`: what is recorded of it; `shown`: what a second auditor
-    is told; `subject`: rule 3, None when one auditor is enough."""
+    """A question that can be asked, again and again. `facts` and `sealed`: what is recorded of it; `shown`: what a
+    second auditor is told; `subject`: rule 3, None when one auditor is enough."""
 
     facts: dict[str, Json] = field(repr=False)
     ask: Callable[[Work, Cursor | None], Answered] = field(repr=False)
     subject: bytes | None = field(default=None, repr=False)
     shown: dict[str, Json] = field(default_factory=dict, repr=False)
+    sealed: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,8 @@ class Calls:
             if answered is None:
                 return await self._hold(kind, auditor, prepared, words, logs)
             asked = Question(kind.command, (auditor.id,), prepared.facts, answered.count, logs)
-            return _answer({"recorded": await self.recorder.keep(asked, words), **answered.members})
+            sealed = {**words, **prepared.sealed}
+            return _answer({"recorded": await self.recorder.keep(asked, sealed), **answered.members})
 
     async def result(self, kind: Kind, request: web.Request) -> web.Response:
         """`GET` of a question that waited (rule 2); `after` is the one query parameter there is."""
@@ -82,7 +83,7 @@ class Calls:
             answered, logs = await lane.run(lambda work: (prepared.ask(work, after), work.logs))
             who = (auditor.id, pending.second or "")
             asked = Question(kind.command, who, prepared.facts | {"approval": pending.id}, answered.count, logs)
-            return _answer({"recorded": await self.recorder.keep(asked), **answered.members})
+            return _answer({"recorded": await self.recorder.keep(asked, prepared.sealed), **answered.members})
 
     async def entry(self, request: web.Request) -> web.Response:
         """`GET /v1/entries/{log}/{index}`."""
@@ -164,7 +165,8 @@ class Calls:
         question, subject = replace(prepared, shown={}), prepared.subject or b""
         pending = Pending(name, kind.command, auditor.id, now, now + WAIT_MS, shown, subject, question)
         facts = prepared.facts | {"approval": name, "call": kind.command}
-        recorded = await self.recorder.keep(Question("ask", (auditor.id,), facts, 0, logs), words)
+        sealed = {**words, **prepared.sealed}
+        recorded = await self.recorder.keep(Question("ask", (auditor.id,), facts, 0, logs), sealed)
         self.approvals.put(pending)
         result = f"{kind.path}/{name}"
         members = {"recorded": recorded, "id": name, "state": _WAITING, "expires": time_text(pending.expires)}

@@ -30,6 +30,7 @@ from contracts.encoding import Json, canonical
 from contracts.errors import Fault
 
 MAX_FINDINGS: Final = 20_000
+MAX_LINES: Final = 500_000
 
 _CASES, _ROSTER = "cases.csv", "roster.csv"
 
@@ -123,6 +124,7 @@ def analysis(given: Given, work: Work, desk: Desk) -> Prepared:
     found = understand(given.body["filters"], work, desk.tokens)
     # Nearly every rule is about clerks: without tokens "nothing found" would lie.
     keys = need(work, desk.tokens, ("clerk", "holder") if given.file is not None else ("clerk",))
+    _short(given.file or b"")
     own: frozenset[tuple[bytes, bytes]] = frozenset()
     if given.file is not None and keys is not None:
         with as_faults():
@@ -145,6 +147,7 @@ def reconciliation(given: Given, work: Work, desk: Desk) -> Prepared:
     """`POST /v1/reconciliations`; where the list names holders, it takes two auditors."""
     found = understand(given.body["filters"], work, desk.tokens)
     file = given.file or b""
+    _short(file)
     with as_faults():
         rows = read_rows(text_of(file, _CASES), _CASES)
         holders = any(row.holder_id for row in rows)
@@ -174,16 +177,23 @@ def _bounded(findings: Sequence[object]) -> None:
         raise Fault("question_too_large", detail=f"more than {MAX_FINDINGS} findings")
 
 
+def _short(file: bytes) -> None:
+    """A list of very many very short lines is a hundred times its size in memory."""
+    if max(file.count(b"\n"), file.count(b"\r")) > MAX_LINES:
+        raise Fault("question_too_large", detail=f"more than {MAX_LINES} lines")
+
+
 def _with_file(prepared: Prepared, file: bytes | None) -> Prepared:
-    """The upload is recorded by its digest, and the second auditor must have it, too."""
+    """The upload is recorded by its digest, and the second auditor must have it, too. Sealed: a list of one person is
+    guessed from a bare digest."""
     if file is None:
         return prepared
     digest = digest_of(file)
-    facts = prepared.facts | {"file": "sha-256:" + digest.hex()}
+    sealed = prepared.sealed | {"file": "sha-256:" + digest.hex()}
     about = prepared.shown["about"] | {"file_bytes": len(file), "file_lines": file.count(b"\n")}
     # Of a holder in the filters beside a file both are to be named: the token is over both.
     subject = digest if prepared.subject is None else digest + prepared.subject
-    return replace(prepared, facts=facts, subject=subject, shown=prepared.shown | {"about": about})
+    return replace(prepared, sealed=sealed, subject=subject, shown=prepared.shown | {"about": about})
 
 
 def sample(given: Given, work: Work, desk: Desk) -> Prepared:

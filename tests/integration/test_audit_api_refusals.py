@@ -280,6 +280,14 @@ def test_each_auditor_has_a_certificate_of_their_own(town: Path, tmp_path: Path)
         load(config)
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_lists_have_so_many_lines(office: Office, end: bytes) -> None:
+    most = questions.MAX_LINES
+    for name, path, head in (("cases", "/v1/reconciliations", b"case"), ("roster", "/v1/analyses", b"clerk,scheme,id")):
+        answer = office.upload("li", path, name, head + end + (b"," + end) * most, filters={})
+        assert (answer.status, answer.json["code"]) == (422, "question_too_large")
+
+
 def test_two_certificates_of_one_key_are_not_two_auditors(town: Path, tmp_path: Path) -> None:
     config = furnish(tmp_path, town, town / "index")
     wang, key = (tmp_path / f"wang.{ending}" for ending in ("crt", "key"))
