@@ -93,7 +93,7 @@ class Viewer:
         record = _record(entry)
         if self._auditor is None:
             return Line(index, leaf, record, None, erased=False)
-        if record is not None and "commit" not in record:  # a notice, or a search of an auditor's: nobody is in it
+        if record is None or "commit" not in record:  # bytes, a notice, an auditor's search: nobody is committed to
             return Line(index, leaf, record, None, erased=False)
         row = self._reader.rows(index // WIDTH, self._head.size)[index % WIDTH]
         key_id = key_id_of(row)

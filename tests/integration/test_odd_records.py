@@ -78,6 +78,16 @@ def test_records_cannot_move_the_cursor(stranger: Path, capsys: Out, words: list
     assert lines is None or len(told.out.splitlines()) == lines
 
 
+def test_bytes_among_the_records_are_shown_as_such(tmp_path: Path, capsys: Out) -> None:
+    write(tmp_path / "a", A, [facts(1)], [b"\xff", b"[]"])
+    key = key_file(tmp_path / "one.pem", AUDITOR)
+    words = ["show", str(tmp_path / "a"), "--last", "3", "--openings", "--auditor-key", str(key)]
+    assert execute(app, words) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert "SECRET" in first
+    assert all("sha-256:" in line and "SECRET" not in line for line in others)
+
+
 def test_moments() -> None:
     assert moment(LATE) == moment(LAST)
     assert moment(-1) == moment(0)
