@@ -3,7 +3,8 @@
 1. A day is a civil day in China (UTC+8, no daylight saving). With the first question of a day all counts are zero.
 2. Granted questions count, whether or not something was found: a bundle is one question. Refused ones do not.
 3. A question counts when it is decided, before its answer leaves: questions in flight cannot pass a limit together.
-4. A restart does not forget: the counts of today are rebuilt from the access records of this log (`recount`).
+4. A restart does not forget: the counts of today are rebuilt from the access records of this log and of the closed
+   ones that it goes on from (`recount`).
 5. Each serving process counts what it serves itself. With several of them a limit holds for each.
 
 In memory, for one thread. No clock: times are values, in Unix ms.

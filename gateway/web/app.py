@@ -11,10 +11,11 @@ from importlib.metadata import version
 import orjson
 from aiohttp import web
 
+from audit.lines import alarm
 from audit.mirror.heads import MirrorHeads
 from audit.reader import LogReader
 from audit.witness.cosigning import Cosigning
-from contracts.errors import Fault
+from contracts.errors import Corrupt, Fault
 from contracts.schemas import Compiled
 from gateway.access.usage import UsageBook
 from gateway.web import asyncapi, catalogue, docs, openapi, schemas
@@ -162,10 +163,14 @@ async def problems(
 
 
 def _all_newest_first(reader: LogReader, parts: ServeParts) -> Iterator[bytes]:
-    """The published entries of the log, then those of the closed ones before it."""
+    """The published entries of the log, then those of the closed ones before it, as far as they are whole."""
     yield from newest_first(reader, parts.log.published.size)
     for one in parts.closed.there():
-        yield from newest_first(one.reader, one.ending.head.size)
+        try:
+            yield from newest_first(one.reader, one.ending.head.size)
+        except Corrupt as error:  # nothing that is closed keeps this process from answering
+            alarm("closed_log_damaged", log=one.ending.head.origin, reason=str(error))
+            return
 
 
 def newest_first(reader: LogReader, size: int) -> Iterator[bytes]:

@@ -106,6 +106,21 @@ def test_todays_counts_go_on(changed: tuple[City, dict[str, Any]]) -> None:
         assert [client.post(PATH, question())[0] for _ in range(2)] == [200, 429]
 
 
+def test_a_hole_in_the_closed_log_keeps_nobody_from_answering(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its end is sound, so it is served; today's counts are in the part that is gone."""
+    city = build_city(tmp_path / "city", per_day=3)
+    for _ in range(300):
+        city.log.append_blocking(b'{"time":%d}' % city.now(), b"{}")
+    city.log.close()
+    change_shard(city)
+    (city.directory / "audit/tile/entries/000").unlink()
+    with running(city), closing(city.client()) as client:
+        assert client.post(PATH, question())[0] == 200
+    assert '"closed_log_damaged"' in capsys.readouterr().err
+
+
 def test_each_log_is_given_to_its_own_auditor(changed: tuple[City, dict[str, Any]], tmp_path: Path) -> None:
     city, _ = changed
     people = {name: make_identity(tmp_path, name) for name in ("first", "second")}
