@@ -9,6 +9,7 @@
    Times of day and days are those of Beijing; holidays are not known.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,15 +113,14 @@ def own_record(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
 
 
 def refusal_bursts(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
-    """One clerk, at least the limit of refusals within an hour of the first of them."""
+    """One clerk, at least the limit of refusals within an hour, whenever it begins."""
     refused: dict[bytes, list[Row]] = defaultdict(list)
     for row in rows:
         if row.clerk is not None and row.decision == "refused":
             refused[row.clerk].append(row)
     for clerk, group in refused.items():
-        for burst in _bursts(group):
-            if len(burst) >= limits.refusals:
-                yield _finding("refusal_burst", _short(clerk), burst, "", limit=limits.refusals)
+        for burst in _bursts(group, max(1, limits.refusals)):
+            yield _finding("refusal_burst", _short(clerk), burst, "", limit=limits.refusals)
 
 
 def new_purpose(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
@@ -203,16 +203,16 @@ def _by_day(
     return groups
 
 
-def _bursts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-    """Runs of rows, each within an hour of its first."""
-    burst: list[Row] = []
-    for row in rows:
-        if burst and row.time - burst[0].time >= HOUR_MS:
-            yield burst
-            burst = []
-        burst.append(row)
-    if burst:
-        yield burst
+def _bursts(rows: Sequence[Row], least: int) -> Iterator[Sequence[Row]]:
+    """Runs of at least so many rows, each within an hour of its first, wherever the hour begins."""
+    at = 0
+    while at + least <= len(rows):
+        end = bisect_left(rows, rows[at].time + HOUR_MS, at, key=lambda row: row.time)
+        if end - at < least:
+            at += 1
+        else:
+            yield rows[at:end]
+            at = end
 
 
 def _short(token: bytes) -> str:

@@ -75,6 +75,15 @@ def test_refusal_bursts() -> None:
     assert found("refusal_burst", [one._replace(decision="granted") for one in rows], Limits(refusals=1)) == []
 
 
+def test_an_early_refusal_hides_no_burst() -> None:
+    """One refusal an hour before does not cut the burst in two, whoever places it."""
+    minutes = [(9, 0), *((9, 50 + n) for n in range(9)), *((10, n) for n in range(9))]
+    rows = [row(f"{MONDAY}T{hour:02}:{minute:02}", n, decision="refused") for n, (hour, minute) in enumerate(minutes)]
+    assert found("refusal_burst", rows[:10], Limits(refusals=10)) == [("c", 10)]
+    assert found("refusal_burst", rows[1:], Limits(refusals=11)) == [("c", 18)]
+    assert found("refusal_burst", rows, Limits(refusals=11)) == [("c", 18)]
+
+
 def test_new_purpose() -> None:
     other = ("housing", None, "app", "other-item")
     rows = [
