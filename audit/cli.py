@@ -84,6 +84,14 @@ def verify_command(
     orders_vkey: Annotated[
         str, typer.Option(metavar="KEY", help="With --openings: the auditor's key for orders. 审计员指令公钥。")
     ] = "",
+    successors: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--successor",
+            metavar="DIR",
+            help="With --openings, of a closed log: the log that goes on from it, if not beside it. 后继日志目录。",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """A log: derive all tiles and the root again from its entries, and compare. An evidence package: check all that
@@ -102,7 +110,8 @@ def verify_command(
     key = _log_key(directory, vkey)
     known = None if head is None else _known(head, key)
     with progress(_BAR, _size(directory, key)) as advance:
-        report = verify(directory, key, known, openings, advance, _orders_key(orders_vkey))
+        orders_key = _orders_key(orders_vkey)
+        report = verify(directory, key, known, openings, advance, orders_key, successors or ())
     if as_json:
         emit_json(_as_json(report))
     else:

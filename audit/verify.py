@@ -11,7 +11,7 @@
 The first difference ends the work. It names the file and the entries that it concerns.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,9 +76,11 @@ def verify(
     openings: bool = False,
     advanced: Callable[[int], None] = lambda _: None,
     orders_key: NoteKey | None = None,
+    successors: Sequence[Path] = (),
 ) -> Report:
     """Check the log in `directory` under `key`. `advanced(n)` is told when n more entries are done. `orders_key`: under
     which the auditor signs orders about openings; without it only the log's signature under them is checked.
+    `successors`: directories of the logs that go on from a closed one, where they are not beside it.
 
     The log may grow meanwhile: what is checked is the head that was published at the start.
     """
@@ -97,7 +99,7 @@ def verify(
         _check_tree(reader, head, count)
         _check_leftovers(reader, head)
         _check_known(reader, head, known)
-        rows = _check_openings(reader, head.size, orders_key) if openings else None
+        rows = _check_openings(reader, head.size, orders_key, successors) if openings else None
     except _Differs as found:
         return Report(head.origin, head.size, head.root, done[0], found.difference)
     return Report(head.origin, head.size, head.root, done[0], rows=rows)
@@ -209,8 +211,8 @@ def _check_known(reader: LogReader, head: Checkpoint, known: Checkpoint | None) 
         raise _Differs("checkpoint", 0, max(known.size - 1, 0), FORKED)
 
 
-def _check_openings(reader: LogReader, size: int, orders_key: NoteKey | None) -> Rows:
-    found = check_rows(reader, size, orders_key)
+def _check_openings(reader: LogReader, size: int, orders_key: NoteKey | None, successors: Sequence[Path] = ()) -> Rows:
+    found = check_rows(reader, size, orders_key, successors)
     if isinstance(found, Wrong):
         raise _Differs(found.file, found.first, found.last, found.what)
     return found

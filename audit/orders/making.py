@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 
 from audit.notes import NoteKey, parse_vkey
-from audit.orders import files
+from audit.orders.chain import at_hand
 from audit.orders.decide import Refused, Situation, retention
 from audit.orders.order import ERASE, Order
 from audit.orders.situation import times_of
-from audit.orders.state import State
+from audit.orders.state import State, standing
 from audit.reader import LogReader
 from contracts.errors import Fault, UserError
 from contracts.registry import MIN_RETENTION_DAYS
@@ -34,7 +34,7 @@ def reader_of(directory: Path, key: NoteKey | None) -> LogReader:
 
 def next_number(reader: LogReader) -> int:
     """One above the highest order that lies beside this copy."""
-    return max((one.number for one in files.on_file(reader, None)), default=0) + 1
+    return max((one.number for one in standing(reader, None, at_hand(reader))), default=0) + 1
 
 
 def now_s() -> int:

@@ -23,6 +23,7 @@ from audit.orders.chain import Chain, at_hand
 from audit.orders.order import ERASE, LIFT, RESTRICT, Order, is_digest
 from audit.ranges import NONE, Ranges
 from audit.reader import LogReader
+from audit.shards import proven
 from audit.tiles import WIDTH
 from contracts.errors import Fault
 
@@ -123,6 +124,14 @@ def notices_in(reader: LogReader, size: int, first: int = 0) -> Iterator[Noticed
                 yield replace(found, log=reader.key.name)
 
 
+def notices_about(log: LogReader, origin: str) -> Iterator[Noticed]:
+    """Those about another log, each proved under the signed head of the one that says it; raises `Corrupt`."""
+    for one in notices_in(log, log.checkpoint().size):
+        if one.origin == origin:
+            proven(log, one.index)
+            yield one
+
+
 def state_of(reader: LogReader, size: int, auditor: NoteKey | None = None, chain: Chain | None = None) -> State:
     """The state of a published log of `size` entries, by the orders that lie beside it.
 
@@ -132,7 +141,7 @@ def state_of(reader: LogReader, size: int, auditor: NoteKey | None = None, chain
     """
     state = fold(notices_in(reader, size), reader.key.name, files.orders_of(reader, auditor))
     for log in (at_hand(reader) if chain is None else chain).later:
-        said = notices_in(log, log.checkpoint().size)
+        said = notices_about(log, reader.key.name)
         state = fold(said, reader.key.name, files.orders_of(reader, auditor, log.key), state)
     return state
 

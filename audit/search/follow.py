@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from audit.checkpoints import Checkpoint, open_note
 from audit.merkle import TILE_HEIGHT, Tree, leaf_hash, root_of
 from audit.notes import NoteKey
+from audit.orders.chain import at_hand
 from audit.orders.state import Noticed, noticed
 from audit.reader import LogReader
 from audit.search import withheld
@@ -142,8 +143,12 @@ class Follower:
     def _orders(self, hashes: "_Hashes", reader: LogReader, opener: Opener, known: _Known) -> Withheld:
         """What orders say up to the head, carried out on what is indexed already."""
         before = withheld.read(self._db, known.number)
-        again = before is None or before.is_behind(reader)
-        now = withheld.after(None if again else before, hashes.notices(0 if again else known.size), reader)
+        try:
+            chain = at_hand(reader)
+            again = before is None or before.is_behind(reader, chain)
+            now = withheld.after(None if again else before, hashes.notices(0 if again else known.size), reader, chain)
+        except Corrupt as error:
+            raise Differs(_MISSING, str(error)) from None
         with transaction(self._db):
             for position in withheld.keep(self._db, known.number, known.size, before, now):
                 access = access_of(hashes.entries(position // WIDTH)[position % WIDTH])

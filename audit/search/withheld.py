@@ -4,18 +4,19 @@
    the restriction is lifted, its tokens are made again. An erased opening's tokens go, and it counts as erased.
 2. What the notices say is kept with the index for each log, so that only new entries are looked at for them. An index
    that keeps nothing yet looks at all; so it does when an order came that a notice had before (a mirror has the entries
-   first).
+   first). About a closed log the logs that go on from it say more (`chain`), and are looked at as well.
 3. Tokens go before anything new is indexed, in one transaction with what is kept. Doing it again changes nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import apsw
 
 from audit import ranges
 from audit.orders import files
-from audit.orders.state import Noticed, State, effective, fold
+from audit.orders.chain import Chain
+from audit.orders.state import Noticed, State, effective, fold, notices_in, standing
 from audit.ranges import NONE, Ranges
 from audit.reader import LogReader
 from audit.search.rows import entry_id
@@ -30,19 +31,23 @@ _ERASED = "UPDATE logs SET erased = erased + ? WHERE id = ?"
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """What is kept of a log (rule 2). `positions`: those without tokens, erased ones not counted; `missing`: digests of
-    orders that notices name, and that are not here."""
+    """What is kept of a log (rule 2). `positions`: those without tokens, erased ones not counted; `missing`: orders
+    that notices name, and that are not here, as `log SP digest`; `later`: how many entries were looked at of the logs
+    that go on from it."""
 
     state: State = field(default_factory=State)
     positions: Ranges = NONE
     missing: tuple[str, ...] = ()
+    later: Mapping[str, int] = field(default_factory=dict)
 
     def encode(self) -> bytes:
         orders: dict[str, Json] = dict(self.state.carried_out)
+        later: dict[str, Json] = dict(self.later)
         missing: list[Json] = list(self.missing)
         return canonical(
             {
                 "erased": self.state.erased.text(),
+                "later": later,
                 "missing": missing,
                 "number": self.state.highest,
                 "orders": orders,
@@ -51,10 +56,11 @@ class Withheld:
             }
         )
 
-    def is_behind(self, reader: LogReader) -> bool:
+    def is_behind(self, reader: LogReader, chain: Chain) -> bool:
         """Whether an order came that was missing."""
-        orders = files.orders_of(reader, None)
-        return any(orders(digest) is not None for digest in self.missing)
+        keys = {key.name: key for key in (reader.key, *chain.keys)}
+        named = (text.rpartition(" ")[::2] for text in self.missing)
+        return any(files.orders_of(reader, None, keys.get(log))(digest) is not None for log, digest in named)
 
 
 def read(db: apsw.Connection, log: int) -> Withheld | None:
@@ -65,23 +71,31 @@ def read(db: apsw.Connection, log: int) -> Withheld | None:
     try:
         members = parse_object(data)
         restricted, erased, positions = (_ranges(members[name]) for name in ("restricted", "erased", "withheld"))
-        orders, missing, number = (members[name] for name in ("orders", "missing", "number"))
+        orders, missing, number, later = (members[name] for name in ("orders", "missing", "number", "later"))
     except (Fault, KeyError):
         return None
-    if not isinstance(orders, dict) or not isinstance(missing, list) or type(number) is not int:
+    if not (isinstance(orders, dict) and isinstance(missing, list) and isinstance(later, dict)):
         return None
-    places = {name: at for name, at in orders.items() if type(at) is int}
-    return Withheld(State(restricted, erased, places, number), positions, tuple(map(str, missing)))
+    if type(number) is not int:
+        return None
+    state = State(restricted, erased, _numbers(orders), number)
+    return Withheld(state, positions, tuple(map(str, missing)), _numbers(later))
 
 
-def after(before: Withheld | None, found: Iterable[Noticed], reader: LogReader) -> Withheld:
-    """With the notices that came since; of all, without `before`."""
-    start, former = (State(), ()) if before is None else (before.state, before.missing)
-    orders = files.orders_of(reader, None)
-    state = fold(found, reader.key.name, orders, start)
-    missing = {one.order for one in state.unordered if orders(one.order) is None}
-    positions = effective(state, files.on_file(reader, None)) - state.erased
-    return Withheld(state, positions, tuple(sorted(missing.union(former))))
+def after(before: Withheld | None, found: Iterable[Noticed], reader: LogReader, chain: Chain) -> Withheld:
+    """With the notices that came since, in the log and in those that go on from it; of all, without `before`. Raises
+    `Corrupt` for one of the latter."""
+    start = Withheld() if before is None else before
+    sizes = {log.key.name: log.checkpoint().size for log in chain.later}
+    since = (notices_in(log, sizes[log.key.name], start.later.get(log.key.name, 0)) for log in chain.later)
+    state, missing = start.state, set(start.missing)
+    for log, said in zip((reader, *chain.later), (found, *since), strict=True):
+        orders, before_it = files.orders_of(reader, None, log.key), len(state.unordered)
+        state = fold(said, reader.key.name, orders, state)
+        lacking = (one.order for one in state.unordered[before_it:])
+        missing |= {f"{log.key.name} {digest}" for digest in lacking if orders(digest) is None}
+    positions = effective(state, standing(reader, None, chain)) - state.erased
+    return Withheld(state, positions, tuple(sorted(missing)), {**start.later, **sizes})
 
 
 def keep(db: apsw.Connection, log: int, indexed: int, before: Withheld | None, now: Withheld) -> Ranges:
@@ -96,6 +110,10 @@ def keep(db: apsw.Connection, log: int, indexed: int, before: Withheld | None, n
         db.execute(_ERASED, (count, log))
     db.execute(_KEEP, (_name(log), now.encode()))
     return (former.positions - now.positions - now.state.erased) & old
+
+
+def _numbers(members: dict[str, Json]) -> dict[str, int]:
+    return {name: at for name, at in members.items() if type(at) is int}
 
 
 def _name(log: int) -> str:

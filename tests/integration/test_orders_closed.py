@@ -6,8 +6,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from audit import holds
+from audit.api.restrictions import Restrictions
+from audit.cli import app
 from audit.disk import Disk, lock
 from audit.holds import Hold
 from audit.log import AuditLog
@@ -20,7 +23,7 @@ from audit.ranges import Ranges, parse
 from audit.reader import LogReader
 from audit.shards import Former, open_after
 from audit.verify import verify
-from contracts.errors import Fault, Unavailable
+from contracts.errors import Corrupt, Fault, Unavailable
 from tests.integration.audit_support import SIGNER, FailingDisk, ForgetfulDisk, open_log
 from tests.integration.closed_orders_world import (
     NEW,
@@ -93,10 +96,11 @@ def test_an_erased_opening_is_in_no_file_and_both_logs_are_whole(root: Path) -> 
 
 
 def test_a_restriction_and_its_end(root: Path) -> None:
+    lasting = Restrictions()  # of a process that lives on
     carry_out(root, order(RESTRICT, "1-3"))
-    assert hidden(root) == "1-3"
+    assert hidden(root) == lasting.of(closed_log(root), ENTRIES + 1).text() == "1-3"
     carry_out(root, order(LIFT, "2", number=2))
-    assert hidden(root) == "1,3"
+    assert hidden(root) == lasting.of(closed_log(root), ENTRIES + 1).text() == "1,3"
     assert len(sealed_rows(root / OLD, parse("0-4"))) == 5
 
 
@@ -193,6 +197,50 @@ def test_what_the_closed_log_said_itself_is_carried_out_to_its_end(tmp_path: Pat
     log.close()
     assert anywhere(tmp_path, *gone) == []
     assert checked(tmp_path) == ""
+
+
+# --- verify ----------------------------------------------------------------------------------------------------------
+
+
+def openings(root: Path, *options: str, code: int = 0) -> str:
+    """What `oncegate-audit verify --openings` prints about the closed log."""
+    words = ["verify", str(root / OLD), "--vkey", SIGNER.public.vkey, "--openings", *options]
+    done = CliRunner(env={"ONCEGATE_LANG": "en"}).invoke(app, words)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_verify_explains_empty_rows_by_the_log_that_goes_on(root: Path, tmp_path: Path) -> None:
+    key = ("--orders-vkey", AUDITOR_ORDERS.public.vkey)
+    assert "erased" not in openings(root, *key)
+    carry_out(root, order(ERASE, POSITIONS), order(RESTRICT, "3", number=2))
+    told = openings(root, *key)
+    assert "4 erased by orders of both parties" in told
+    assert f"The notices of {NEXT.name}" in told
+    assert "restricted at 3" in told
+    assert "are not here" not in told
+    (root / NEW).rename(tmp_path / "away")
+    alone = openings(root, *key)
+    assert f"{NEXT.name}, which goes on from it, is not here: its notices were not checked" in alone
+    assert "entries 7,255,260-261 are explained by the auditor's orders alone" in alone
+    assert "the log that would say why is not here" in openings(root, code=1)
+    assert openings(root, *key, "--successor", str(tmp_path / "away")) == told
+
+
+def test_verify_finds_what_one_party_did(root: Path, tmp_path: Path) -> None:
+    """Rows that went by hand; a notice without an order; one that was put into a copy."""
+    rows = (root / OLD / "openings/000").read_bytes()
+    carry_out(root, order(ERASE, "7"))
+    (root / OLD / "orders").rename(tmp_path / "kept")
+    assert "erased without an order" in openings(root, code=1)
+    (root / OLD / "openings/000").write_bytes(rows)
+    assert f"the orders that entries 1 {NEXT.name} name are not here" in openings(root)
+    (tmp_path / "kept").rename(root / OLD / "orders")
+    assert "still here: 7" in openings(root)
+    for bundle in (root / NEW / "tile/entries/000.p").iterdir():
+        bundle.write_bytes(bundle.read_bytes().replace(b'"positions":"7"', b'"positions":"8"'))
+    with pytest.raises(Corrupt, match="not under the signed head"):
+        verify(root / OLD, SIGNER.public, openings=True)
 
 
 # --- deaths ----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from audit.orders.order import ERASE, LIFT, RESTRICT, Order
 from audit.search.database import open_index, writing
 from audit.search.follow import Followed, Follower, Source
 from audit.search.tokens import token_keys
+from tests.integration import closed_orders_world as closed
 from tests.integration.audit_support import AUDITOR, SIGNER, open_log
 from tests.integration.orders_world import carrier, fill_old, finished, order, put
 from tests.integration.search_world import SECOND
@@ -89,3 +90,24 @@ def test_orders_that_were_there_before(log: Path, tmp_path: Path) -> None:
 def test_an_index_without_tokens_has_nothing_to_withhold(log: Path, tmp_path: Path) -> None:
     carry_out(log, order(RESTRICT, "3"))
     assert follow(log, tmp_path / "index", with_keys=False).size == 301
+
+
+def test_a_closed_log_s_orders_come_from_the_log_that_goes_on(tmp_path: Path) -> None:
+    index, log = tmp_path / "index", tmp_path / closed.OLD
+    closed.made(tmp_path, 300)
+    assert follow(log, index).erased == 0
+    closed.carry_out(tmp_path, order(RESTRICT, "3-5"), order(ERASE, "7", number=2))
+    assert follow(log, index).erased == 1
+    assert without_tokens(index) == [3, 4, 5, 7]
+    (log / "orders").rename(tmp_path / "orders")
+    closed.carry_out(tmp_path, order(ERASE, "8", number=3))
+    (log / "orders").rename(tmp_path / "newer")
+    assert follow(log, index).erased == 1  # the order is to come yet
+    (tmp_path / "orders").rename(log / "orders")
+    name = f"{order(ERASE, '8', number=3).digest}.note"
+    (tmp_path / "newer" / name).rename(log / "orders" / name)
+    assert follow(log, index).erased == 2
+    closed.carry_out(tmp_path, order(LIFT, "4", number=4))
+    for _ in range(2):
+        assert follow(log, index).erased == 2
+        assert without_tokens(index) == [3, 5, 7, 8]
