@@ -107,7 +107,7 @@ def test_todays_counts_go_on(changed: tuple[City, dict[str, Any]]) -> None:
 
 
 def test_a_hole_in_the_closed_log_keeps_nobody_from_answering(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Its end is sound, so it is served; today's counts are in the part that is gone."""
     city = build_city(tmp_path / "city", per_day=3)
@@ -118,7 +118,7 @@ def test_a_hole_in_the_closed_log_keeps_nobody_from_answering(
     (city.directory / "audit/tile/entries/000").unlink()
     with running(city), closing(city.client()) as client:
         assert client.post(PATH, question())[0] == 200
-    assert '"closed_log_damaged"' in capsys.readouterr().err
+    assert '"closed_log_damaged"' in capfd.readouterr().err
 
 
 def test_each_log_is_given_to_its_own_auditor(changed: tuple[City, dict[str, Any]], tmp_path: Path) -> None:
