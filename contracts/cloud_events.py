@@ -23,6 +23,7 @@ from contracts.errors import Fault
 TYP: Final = "oncegate-events+jws"
 BATCH_MEDIA_TYPE: Final = "application/cloudevents-batch+json"
 MAX_SIGNED: Final = 1_000_000
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999  # years 1 and 9999
 
 _REQUIRED = frozenset({"specversion", "id", "source", "type"})
 _EVENT = (
@@ -71,8 +72,8 @@ def open_batch(token: bytes, keys: Mapping[str, VerifyKey]) -> list[dict[str, Js
 
 
 def timestamp(time: int) -> str:
-    """RFC 3339 of Unix ms."""
-    seconds, milliseconds = divmod(time, 1000)
+    """RFC 3339 of Unix ms; what is beyond its years is their first or last instant."""
+    seconds, milliseconds = divmod(min(max(time, _FIRST), _LAST), 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03}Z"
 
 

@@ -45,6 +45,7 @@ class Pace:
     heartbeat_s: float = 60.0
     first_pause_s: float = 1.0
     max_pause_s: float = 300.0
+    calm_s: float = 300.0  # between two notices about one stream
     late_s: float = 120.0  # a sink that fails for so long is warned of
     give_up_s: float = 72 * 3600.0
     end_s: float = 20.0  # how long the end waits for an exchange under way
@@ -121,6 +122,7 @@ class Delivery:
         self._trouble: str | None = None
         self._failing_since = 0.0
         self._pause = 0.0
+        self._sending_since: float | None = None
         self._spoke = time.monotonic()
         self._thread = guarded(f"supervision {place.name}", self._run, self._failed)
 
@@ -137,8 +139,10 @@ class Delivery:
 
     def standing(self) -> Standing:
         """For any thread."""
-        trouble = self._trouble
-        failing = 0.0 if trouble is None else time.monotonic() - self._failing_since
+        trouble, since, sending = self._trouble, self._failing_since, self._sending_since
+        if trouble is None and sending is not None and time.monotonic() - sending > self._pace.late_s:
+            trouble, since = "no end of an exchange", sending
+        failing = 0.0 if trouble is None else time.monotonic() - since
         late = failing > self._pace.late_s
         return Standing(self._name, self._behind(), trouble, failing, late, self._last is not None)
 
@@ -177,9 +181,13 @@ class Delivery:
         return self._pace.look_s
 
     def _send(self, body: bytes) -> None:
-        if self._sink is None:
-            self._sink = self._open()
-        self._sink.send(body)
+        self._sending_since = time.monotonic()
+        try:
+            if self._sink is None:
+                self._sink = self._open()
+            self._sink.send(body)
+        finally:
+            self._sending_since = None
         self._spoke = time.monotonic()
 
     def _ended(self) -> bool:

@@ -3,18 +3,24 @@
 1. At the start, before the first question is taken, what the log says to be on is compared with the configuration.
    Each difference is a notice in the log first. Sinks that are switched off still hear of it (`delivery`, rule 4).
 2. A sink has a thread of its own. One more looks at the streams, and writes a notice when one is late or recovers: so
-   lateness is in the log that auditors have, has an index like every access, and is told once, restarts or not.
+   lateness is in the log that auditors have, has an index like every access, and is told once, restarts or not. One
+   stream is told of once in `calm_s` at most: what flaps does not fill the log.
 3. A sink that is switched on gets what follows; one that was on before goes on where it was, so that nothing is
    missing from what it was told, however long it was off.
 4. Where the log goes on from a closed one, what was on there is compared with the configuration: a change of logs
-   switches nothing off in silence. Who was on gets the closed log to its end, and the new one from its beginning.
+   switches nothing off in silence. Who was on gets the closed log to its end, and the new one from its beginning; who
+   was off there gets it up to the notice of that, and the rest when it is on again. A log without a word about sinks
+   (no feed was ever begun in it) does not hide the one before it.
+5. What was seen is kept at the start, too: a kill leaves nothing of a longer log that was there before.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -33,6 +39,8 @@ from gateway.supervision.places import Place, Places
 from gateway.supervision.seen import Seen, Span, changes, folded
 from gateway.supervision.settings import TOPIC_SINK, SupervisionConfig, Webhook
 from gateway.supervision.sinks import Sink, WebhookSink
+
+MANY: Final = 100_000  # entries, read in a second or so
 
 _log = structlog.get_logger("oncegate.supervision")
 
@@ -75,6 +83,9 @@ class Supervision:
         self._seen = Seen()
         self._deliveries: tuple[Delivery, ...] = ()
         self._stop = threading.Event()
+        self._kept = 0  # the size of what was kept
+        self._calm_until: dict[Stream, float] = {}
+        self._unwatched: tuple[str, float] | None = None
         self._watch = guarded("supervision-watch", self._watching, self._watch_failed)
         for webhook in config.webhooks:
             WebhookSink(webhook, around.clock).close()  # a mistake there is told now
@@ -85,6 +96,7 @@ class Supervision:
         before = self._before()
         off, on = changes(before or self._seen, self._config.sinks)
         if before:
+            self._seen = replace(self._seen, late=before.late)
             on = self._config.sinks
             for name in before.on:  # from its beginning
                 self._places.save(Place(name, 0, webhook=self._former_address(name)))
@@ -92,6 +104,7 @@ class Supervision:
             if names:
                 self._append(Notice(kind, self._around.clock(), {"sinks": list(names)}))
                 _log.warning(kind, sinks=names)
+        self._keep_seen()
         known = self._places.load()
         deliveries = (self._delivery(name, span, known.get(name)) for name, span in self._seen.sinks.items())
         self._deliveries = (*(one for one in deliveries if one is not None), *self._endings())
@@ -109,17 +122,22 @@ class Supervision:
             delivery.join()
         if self._watch.ident is not None:
             self._watch.join(self._pace.end_s)
-        if self._seen.sinks and self._around.log.alive:  # this process alone writes the notices that `Seen` is made of
-            self._places.save_seen(replace(self._seen, size=max(self._seen.size, self._around.log.published.size)))
+        if self._around.log.alive:
+            self._keep_seen()
 
     def standing(self) -> tuple[Standing, ...]:
-        """Every sink that is on, and those that are leaving."""
-        found = (one.standing() for one in self._deliveries)
+        """Every sink that is on, and those that are leaving; `streams` where nobody looks at them any more."""
+        found = [one.standing() for one in self._deliveries]
+        if self._unwatched is not None:
+            why, since = self._unwatched
+            failing = time.monotonic() - since
+            found.append(Standing("streams", 0, why, failing, failing > self._pace.late_s, False))
         return tuple(one for one in found if not (one.leaving and not one.behind))
 
     # --- what the log says ---------------------------------------------------------------------------------------
 
     def _read_log(self) -> Seen:
+        """Raises `Corrupt`, OSError."""
         log, seen = self._around.log, self._places.seen()
         published, durable = log.published.size, log.size
         if seen.size > durable:
@@ -128,12 +146,26 @@ class Supervision:
         return folded(seen, map(log.entry, range(seen.size, durable)))
 
     def _before(self) -> Seen | None:
-        """What the log before this one says, as long as this one says nothing (rule 4)."""
-        former = next(iter(self._around.former), None)
-        if former is None or self._seen.sinks:
+        """What the newest log before this one that speaks of sinks says, as long as this one does not (rule 4)."""
+        if self._seen.sinks:
             return None
-        seen = self._former_places(former).seen()
-        return _read_on(seen if seen.size <= former.size else Seen(), former.reader, former.size)
+        found = map(self._former_seen, self._around.former)
+        return next((seen for seen in found if seen.sinks), None)
+
+    def _former_seen(self, former: FormerLog) -> Seen:
+        places = self._former_places(former)
+        kept = places.seen()
+        seen = _read_on(kept if kept.size <= former.size else Seen(), former.reader, former.size)
+        if seen.size > kept.size + WIDTH:  # much was read for it: not at every start
+            places.save_seen(seen)
+        return seen
+
+    def _keep_seen(self) -> None:
+        """`Seen` as of what is published: this process alone writes the notices that it is made of."""
+        seen = replace(self._seen, size=max(self._seen.size, self._around.log.published.size))
+        if seen.sinks or seen.size > MANY:
+            self._places.save_seen(seen)
+            self._kept = seen.size
 
     def _append(self, notice: Notice) -> None:
         entry = notice.encode()
@@ -144,7 +176,7 @@ class Supervision:
 
     def _delivery(self, name: str, span: Span, known: Place | None) -> Delivery | None:
         if span.off is None:
-            place = known or Place(name, span.since)
+            place = known or Place(name, 0 if name in self._known_before() else span.since)
             place = replace(place, webhook=next((one for one in self._config.webhooks if one.name == name), None))
         elif known is not None:
             place = known
@@ -165,19 +197,30 @@ class Supervision:
         return Places(self._around.state_dir / former.slot, former.reader.key.name)
 
     def _former_address(self, name: str) -> Webhook | None:
-        known = self._former_places(self._around.former[0]).load().get(name)
-        return None if known is None else known.webhook
+        known = (self._former_places(former).load().get(name) for former in self._around.former)
+        return next((place.webhook for place in known if place is not None and place.webhook is not None), None)
+
+    def _known_before(self) -> set[str]:
+        return {name for former in self._around.former for name in self._former_places(former).load()}
 
     def _endings(self) -> Iterator[Delivery]:
         """What sinks have not got yet of closed logs (rule 4)."""
-        around = self._around
+        around, on = self._around, self._seen.on
+        addresses = {one.name: one for one in self._config.webhooks}
         for former in around.former:
             places = self._former_places(former)
             source = Source(former.reader.key.name, former.reader, partial(int, former.size), around.clock)
-            for name, place in places.load().items():
-                if place.next < former.size and (place.webhook is not None or name == TOPIC_SINK):
-                    opening = self._opening(place, source)
-                    yield Delivery(source, place, opening, places, self._pace, former.size - 1)
+            waiting = [place for place in places.load().values() if place.next < former.size]
+            spans = self._former_seen(former).sinks if waiting else {}
+            for place in waiting:
+                span, known = spans.get(place.name), addresses.get(place.name, place.webhook)
+                off = None if span is None or place.name in on else span.off
+                last = former.size - 1 if off is None else off
+                if place.next <= last and (known is not None or place.name == TOPIC_SINK):
+                    there = replace(place, webhook=known)
+                    opening = self._opening(there, source)
+                    ended = None if span is None or off is None else span.off_at
+                    yield Delivery(source, there, opening, places, self._pace, last, ended)
 
     def _opening(self, place: Place, source: Source) -> Callable[[], Sink]:
         webhook = place.webhook
@@ -199,13 +242,20 @@ class Supervision:
         now = self._around.clock()
         try:
             states = self._around.states(now)
-            for _, notice in tuple(transitions(self._seen.late, states, now)):
-                self._append(notice)
+            for stream, notice in tuple(transitions(self._seen.late, states, now)):
+                if time.monotonic() >= self._calm_until.get(stream, 0.0):
+                    self._append(notice)
+                    self._calm_until[stream] = time.monotonic() + self._pace.calm_s
+            if self._around.log.published.size > self._kept + MANY:
+                self._keep_seen()
         except Fault as fault:  # no registry, no store, or the log is dead: each is said elsewhere
             _log.info("streams_not_seen", code=fault.code)
+        except OSError as error:
+            _log.warning("supervision_not_kept", reason=type(error).__name__)
 
     def _watch_failed(self, error: BaseException) -> None:
-        _log.error("supervision_failed", sink="watch", error=type(error).__name__)
+        self._unwatched = type(error).__name__, time.monotonic()
+        _log.error("supervision_failed", sink="streams", error=type(error).__name__)
 
 
 def _read_on(seen: Seen, reader: LogReader, size: int) -> Seen:

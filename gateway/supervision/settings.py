@@ -88,6 +88,7 @@ def is_https(url: str) -> bool:
     """Whether a webhook can be sent there. A name and password in the URL are refused: they would be in the name."""
     try:
         parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")  # a label that is empty or too long: no name can be looked up
         whole = parts.port != 0 and bool(parts.hostname) and url.isascii() and url.isprintable() and " " not in url
     except ValueError:
         return False

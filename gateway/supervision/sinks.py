@@ -91,17 +91,7 @@ class WebhookSink:
         self._connection: http.client.HTTPSConnection | None = None
 
     def send(self, batch: bytes) -> None:
-        identifier = webhooks.message_id(batch)
-        headers = {
-            "Content-Type": cloud_events.BATCH_MEDIA_TYPE,
-            "User-Agent": "oncegate",
-            **webhooks.headers(identifier, self._clock() // 1000, batch, self._signatures),
-        }
-        try:
-            status, retry_after = self._exchange(batch, headers)
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise Unavailable(_reason(error)) from None
+        status, retry_after = self._sent(batch)
         if not 200 <= status < 300:
             raise Busy(f"status {status}", _seconds(retry_after))
 
@@ -110,7 +100,25 @@ class WebhookSink:
             self._connection.close()
             self._connection = None
 
-    def _exchange(self, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    def _sent(self, body: bytes) -> tuple[int, str]:
+        """Status and `Retry-After`. A kept connection may have been closed by the receiver meanwhile, as many do: then
+        once more over a new one."""
+        kept = self._connection is not None
+        try:
+            return self._exchange(body)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            if kept and not isinstance(error, TimeoutError):
+                return self._sent(body)
+            raise Unavailable(_reason(error)) from None
+
+    def _exchange(self, body: bytes) -> tuple[int, str]:
+        identifier, now = webhooks.message_id(body), self._clock() // 1000
+        headers = {
+            "Content-Type": cloud_events.BATCH_MEDIA_TYPE,
+            "User-Agent": "oncegate",
+            **webhooks.headers(identifier, now, body, self._signatures),
+        }
         connection = self._connection
         if connection is None:
             connection = self._connection = http.client.HTTPSConnection(

@@ -4,11 +4,12 @@ import asyncio
 import base64
 import hmac
 import json
+import shutil
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,16 @@ from typing import Any
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from audit.log import Limits, LogSettings
 from audit.reader import LogReader
+from audit.shards import Former, open_after
+from contracts.algorithms import SigningKey
 from contracts.cloud_events import open_batch
 from contracts.edge import keys
 from contracts.edge.transport import Expiring, Transport
 from contracts.edge.transport.embedded import embedded
+from contracts.streams import Stream
+from gateway.ingest.state import FeedState
 from gateway.store.reader import Reader
 from gateway.supervision import SUPERVISION_TOPIC
 from gateway.supervision.delivery import Pace
@@ -28,11 +34,11 @@ from gateway.supervision.run import FormerLog, Supervision, Surroundings
 from gateway.supervision.settings import SupervisionConfig, Webhook
 from gateway.supervision.sinks import TopicSink
 from gateway.web.evidence import Evidence
-from tests.integration.serve_world import KEK, NODE_KEY, SLOT, City
+from tests.integration.serve_world import AUDITOR_KEY, KEK, LOG_KEY, NODE_KEY, SLOT, City
 from tests.integration.token_server import Identity, make_identity
 
 Event = Mapping[str, Any]
-EAGER = Pace(look_s=0.01, watch_s=0.02, first_pause_s=0.01, max_pause_s=0.05)
+EAGER = Pace(look_s=0.01, watch_s=0.02, first_pause_s=0.01, max_pause_s=0.05, calm_s=0.0)
 # Nothing but entries comes, so that a test may compare all of it.
 SILENT_S = 3600.0
 
@@ -48,6 +54,7 @@ class Receiver:
     extra: dict[str, str] = field(default_factory=dict)
     taken: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     refused: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    silence: threading.Event | None = None  # no answer before it is set
 
     @property
     def url(self) -> str:
@@ -64,6 +71,8 @@ class Receiver:
         body = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         assert request.path_qs == "/oncegate?for=us"
+        if self.silence is not None:
+            await asyncio.to_thread(self.silence.wait, 60)
         (self.taken if 200 <= self.status < 300 else self.refused).append((headers, body))
         return web.Response(status=self.status, body=self.body, headers=self.extra)
 
@@ -130,6 +139,8 @@ class World:
     clock: Callable[[], int]
     slot: str = SLOT
     former: tuple[FormerLog, ...] = ()
+    signer: SigningKey = LOG_KEY
+    states: Callable[[int], Sequence[tuple[Stream, FeedState]]] | None = None  # of streams, if not the store's
 
     def feed(self, config: SupervisionConfig, pace: Pace = EAGER) -> Supervision:
         city = self.city
@@ -140,7 +151,7 @@ class World:
             state_dir=city.directory / "supervision",
             slot=self.slot,
             topic=lambda origin: TopicSink(self.transport, NODE_KEY, origin),
-            states=lambda now: evidence.states(city.registry.streams, now),
+            states=self.states or (lambda now: evidence.states(city.registry.streams, now)),
             done=evidence.close,
             clock=self.clock,
             former=self.former,
@@ -193,6 +204,22 @@ def build_world(city: City, directory: Path) -> World:
     with receiving(receiver):
         webhook = Webhook(receiver.url, key, None, receiver.identity.certificate)
     return World(city, transport, receiver, webhook, lambda: int(city.now()))
+
+
+def go_on(world: World) -> None:
+    """The log is closed, another one goes on from it; the old one moves aside."""
+    city, signer = world.city, SigningKey.generate("EdDSA")
+    number = len(world.former) + 1
+    aside = city.directory / f"audit-{number}"
+    city.log.close()
+    shutil.move(city.log_dir, aside)
+    reader = LogReader(aside, city.log.verifier)
+    old = LogSettings(aside, city.log.origin, world.signer, AUDITOR_KEY.public_key())
+    origin = f"gov.example/next-{number}"
+    new = replace(old, directory=city.log_dir, origin=origin, signing_key=signer, limits=Limits(1, 0.01))
+    city.log = open_after(new, Former(reader, old), city.deaths.append)
+    world.former = (FormerLog(world.slot, reader, reader.checkpoint().size), *world.former)
+    world.slot, world.signer = f"slot-{number + 1}", signer
 
 
 def shared_secret(path: Path) -> bytes:

@@ -201,6 +201,9 @@ def test_each_transition_is_told_once(before: str | None, state: str, told: str 
         ("https://a.example/\r\nX: y", False),
         ("https://a.example/a b", False),
         ("https://例.example/", False),
+        ("https://[2001:db8::1]:8443/", True),
+        ("https://a..example/", False),
+        (f"https://{'a' * 64}.example/", False),
     ],
 )
 def test_only_https_addresses_that_can_be_sent_to(url: str, fits: bool) -> None:
