@@ -237,6 +237,7 @@ def test_verify_finds_what_one_party_did(root: Path, tmp_path: Path) -> None:
     assert f"the orders that entries 1 {NEXT.name} name are not here" in openings(root)
     (tmp_path / "kept").rename(root / OLD / "orders")
     assert "still here: 7" in openings(root)
+    carry_out(root, order(RESTRICT, "9", number=2))
     for bundle in (root / NEW / "tile/entries/000.p").iterdir():
         bundle.write_bytes(bundle.read_bytes().replace(b'"positions":"7"', b'"positions":"8"'))
     with pytest.raises(Corrupt, match="not under the signed head"):
