@@ -19,6 +19,7 @@ from aiohttp import web
 from audit.api import bodies, schemas
 from audit.api.approvals import AGREED, WAIT_MS, WAITING, Approvals, Pending, same
 from audit.api.asking import Answered, Prepared, token_of
+from audit.api.asking import need as need_keys
 from audit.api.callers import APPROVE, SEARCH, Auditor, need
 from audit.api.lanes import Lane, Work
 from audit.api.problems import HEADERS
@@ -79,8 +80,13 @@ class Calls:
             return _answer({"id": pending.id, "state": _WAITING, "expires": time_text(pending.expires)}, 202)
         prepared: Prepared = pending.question
         lane = self.long if kind.long else self.short
+
+        def work(work: Work) -> tuple[Answered, list[tuple[str, int]]]:
+            need_keys(work, self.desk.tokens, ("holder",))  # an index that was built again has other tokens
+            return prepared.ask(work, after), work.logs
+
         async with lane.place():
-            answered, logs = await lane.run(lambda work: (prepared.ask(work, after), work.logs))
+            answered, logs = await lane.run(work)
             who = (auditor.id, pending.second or "")
             asked = Question(kind.command, who, prepared.facts | {"approval": pending.id}, answered.count, logs)
             return _answer({"recorded": await self.recorder.keep(asked, prepared.sealed), **answered.members})

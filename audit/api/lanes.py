@@ -5,7 +5,8 @@
 2. A piece of work sees one state of the index from beginning to end (a read transaction).
 3. SQLite asks every few thousand steps whether the time is over, and `Work.rows` bounds what is taken into memory. What
    runs on after that in Python is linear in those rows.
-4. Short questions and long ones have lanes of their own: an analysis keeps no search waiting but for the processor.
+4. An index that was built again is another file, and every connection to the former one is closed.
+5. Short questions and long ones have lanes of their own: an analysis keeps no search waiting but for the processor.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ MAX_ROWS: Final = 1_000_000
 _STEPS = 20_000  # of SQLite's machine: some 0.2 ms
 
 T = TypeVar("T")
+_File = tuple[int, int]  # device and number
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Lane:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="audit-question")
         self._places = threads + waiting
         self._seconds = seconds
-        self._connections: LifoQueue[apsw.Connection] = LifoQueue()
+        self._connections: LifoQueue[tuple[apsw.Connection, _File]] = LifoQueue()
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
@@ -81,7 +83,7 @@ class Lane:
         """Wait for what is being worked on, and close."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         while not self._connections.empty():
-            self._connections.get_nowait().close()
+            self._connections.get_nowait()[0].close()
 
     def _do(self, work: Callable[[Work], T], ends: float) -> T:
         with self._connection() as db:
@@ -99,7 +101,7 @@ class Lane:
     @contextmanager
     def _connection(self) -> Iterator[apsw.Connection]:
         """One that is free, or a new one; after an error of the index itself it is not used again."""
-        db = self._free()
+        db, file = self._free()
         try:
             with as_system_errors(self._path), undamaged(self._path):
                 yield db
@@ -107,16 +109,28 @@ class Lane:
             db.close()
             raise Fault("index_unavailable", detail=type(error).__name__) from None
         except Fault:
-            self._connections.put(db)
+            self._connections.put((db, file))
             raise
-        self._connections.put(db)
+        self._connections.put((db, file))
 
-    def _free(self) -> apsw.Connection:
+    def _free(self) -> tuple[apsw.Connection, _File]:
+        try:
+            now = _file(self._path)
+            while (free := self._waiting()) is not None:
+                if free[1] == now:  # rule 4
+                    return free
+                free[0].close()
+            return open_index(self._path), now
+        except (UserError, OSError) as error:
+            raise Fault("index_unavailable", detail=type(error).__name__) from None
+
+    def _waiting(self) -> tuple[apsw.Connection, _File] | None:
         try:
             return self._connections.get_nowait()
         except Empty:
-            pass
-        try:
-            return open_index(self._path)
-        except (UserError, OSError) as error:
-            raise Fault("index_unavailable", detail=type(error).__name__) from None
+            return None
+
+
+def _file(path: Path) -> _File:
+    found = path.stat()
+    return found.st_dev, found.st_ino

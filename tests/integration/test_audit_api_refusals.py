@@ -338,6 +338,22 @@ def test_a_lost_index_is_said(town: Path, tmp_path: Path) -> None:
         assert office.post("li", "/v1/searches", filters={}).status == 200
 
 
+def test_an_index_that_was_built_again_is_the_index(town: Path, tmp_path: Path) -> None:
+    """Not the former file, which is still open; and what was agreed to is not looked for with the former's tokens."""
+    for log, room in (("b", tmp_path), ("a", tmp_path / "new")):
+        room.mkdir(exist_ok=True)
+        assert index(room, str(town / log), *keys(town, "one", "two")) == 0
+    with running(furnish(tmp_path, town, tmp_path / "index")) as office:
+        assert [one["origin"] for one in office.ask("li", "GET", "/v1/logs").json["logs"]] == [B]
+        held = office.post("li", "/v1/searches", filters={"holder": HOLDER}).json
+        agreeing = {"decision": "agree", "holder": HOLDER}
+        assert office.ask("wang", "POST", f"/v1/approvals/{held['id']}", agreeing).status == 200
+        assert office.ask("li", "GET", held["result"]).json["hits"]
+        (tmp_path / "new/index").replace(tmp_path / "index")
+        assert [one["origin"] for one in office.ask("li", "GET", "/v1/logs").json["logs"]] == [A]
+        assert refused(office.ask("li", "GET", held["result"])) == (409, "keys_missing")
+
+
 def test_too_many_findings_are_not_sent(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(questions, "MAX_FINDINGS", 5)
     for answer in (
