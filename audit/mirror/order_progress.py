@@ -47,7 +47,9 @@ class Progress:
 
     def differs(self, other: "Progress") -> bool:
         """In more than how far it went."""
-        ours, theirs = ({name: (one.places, one.waiting) for name, one in of.parts.items()} for of in (self, other))
+        ours, theirs = (
+            {name: (one.places, one.waiting) for name, one in of.parts.items() if one.places} for of in (self, other)
+        )
         return (ours, self.empty) != (theirs, other.empty)
 
     def encode(self) -> bytes:
