@@ -17,6 +17,7 @@ _RIGHT = Text(
     "Right: seed {seed}, {population} records, {picked} picked",
 )
 _WRONG = Text("不一致:重新抽样后以下内容不同:{names}", "FAILED: drawn again, these differ: {names}")
+_COMMAS = dict.fromkeys(map(ord, "\uff0c\u3001"), ",")  # the wide one, and the one between Chinese names
 _COLUMNS = ("log", "position", "stratum", "reviewer")
 
 
@@ -38,7 +39,7 @@ def draw_command(
     from audit.search.output import csv_text
     from audit.search.session import session
 
-    names = [name.strip() for name in reviewers.replace(",", ",").split(",")]
+    names = [name.strip() for name in reviewers.translate(_COMMAS).split(",")]
     notes = [path.read_bytes() for path in checkpoints]
     with session(index, words or [], []) as asked:
         found = document(asked.index, Order(notes, nonce, size, by, names, words or []), asked.filters)

@@ -59,6 +59,15 @@ def test_only_what_the_checkpoints_cover(town: Path, capsys: Out) -> None:
     }
 
 
+@pytest.mark.parametrize("comma", ["\uff0c", "\u3001", ", "])
+def test_commas_as_people_write_them(town: Path, capsys: Out, comma: str) -> None:
+    order = ["--checkpoint", str(town / "a.head"), "--nonce", "n", "--size", "4"]
+    names = comma.join(("王", "李", "张"))
+    capsys.readouterr()
+    assert execute(app, ["sample", "draw", str(town / "own/index"), *order, "--reviewers", names]) == 0
+    assert json.loads(capsys.readouterr().out)["reviewers"] == ["王", "李", "张"]
+
+
 def test_strata_and_reviewers(town: Path, capsys: Out) -> None:
     found = drawn(town, capsys, "decision=refused", "--by", "organisation")
     assert sum(one["picked"] for one in found["strata"].values()) == 12
