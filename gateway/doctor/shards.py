@@ -4,6 +4,7 @@
    lists its successor, only this node's configuration is missing.
 2. The log before this one is closed, and in its place; so are those before that one, until their time is over.
 3. A log whose time is over is to be removed; what the registry says about times must be lawful.
+4. An order about openings of any of them that waits for long is said (`orders`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from contracts.edge.doctor.finding import Finding, failed, ok, warning
 from contracts.registry import AuditSlot
 from contracts.text import Text
 from gateway.config import NodeConfig, ServeConfig
+from gateway.doctor import orders
 from gateway.doctor.situation import Situation
 
 YEAR_MS: Final = 365 * 86_400_000
@@ -113,6 +115,7 @@ def check(situation: Situation) -> Iterator[Finding]:
     found = [
         *_of_own(serve, config, shards, slots, now),
         *(finding for one in shards if one.slot != serve.slot for finding in judge_kept(one, now)),
+        *orders.waiting(place.logs, now),
         *([warning(_LEFT.fill(slots=", ".join(left)), _RETENTION)] if left else []),
     ]
     yield from found

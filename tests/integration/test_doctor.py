@@ -18,6 +18,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from audit.orders import files
 from contracts.edge import keys
 from contracts.edge.files import write_atomic
 from contracts.streams import Position
@@ -266,9 +267,16 @@ def touched_tomorrow(layout: Layout, _: ExitStack) -> None:
     os.utime(data("registry-seen.json")(layout), (tomorrow, tomorrow))
 
 
+def order_waits(layout: Layout, _: ExitStack) -> None:
+    path, then = files.pending_path(layout.audit_dir, "0" * 64), now_ms() / 1000 - 7500
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"order")
+    os.utime(path, (then, then))
+
+
 NEEDS_REGISTRY = {
     *("registry_contents", "registered_keys", "topics", "rights", "streams"),
-    *("audit_log", "audit_logs", "mirror", "supervision"),
+    *("audit_log", "audit_logs", "mirror", "supervision", "corrections"),
 }
 NEEDS_LOG = {"registry", *NEEDS_REGISTRY}
 STOPPED = StreamState(head=Position(1, 1), stopped="equivocation").to_json().decode()
@@ -590,6 +598,9 @@ BROKEN: list[Case] = [
         "failed",
         "Cannot listen",
         "another port",
+    ),
+    Case(
+        "an order that waits", order_waits, "audit_logs", "warning", "wait to be carried out: 1, for 2 h", "serve runs"
     ),
     Case("a clock that went back", touched_tomorrow, "clock", "failed", "This file is 23 h later", "chrony"),
 ]
