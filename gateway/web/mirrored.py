@@ -7,7 +7,8 @@
 3. Who has waited `wait_s` in vain is refused with `mirror_unavailable`; the record stays. From then on nobody waits,
    and no question is answered, until the mirror has confirmed that record: a mirror that is away holds no connections.
 4. That refusal itself waits for nothing: it releases nothing.
-5. At the end answers in flight get `DRAIN_S` to be confirmed, then they are refused; whoever waits for a head is told.
+5. At the end answers in flight get `DRAIN_S` to be confirmed, then they and all later ones are refused; whoever waits
+   for a head is told.
 """
 
 import asyncio
@@ -47,6 +48,7 @@ class Answers:
         self._size = confirmed
         self._wait_s = wait_s
         self._missed = -1  # the highest entry that was waited for in vain
+        self._ended = False
         self._waiting: dict[int, asyncio.Future[bool]] = {}
         self.withheld = 0
 
@@ -68,7 +70,7 @@ class Answers:
         """Return when the mirror has entry `index`; raises `Fault` `mirror_unavailable`."""
         if index < self._size:
             return
-        if self.away or not await self._wait(index):
+        if self.away or self._ended or not await self._wait(index):
             self.withheld += 1
             raise Fault(UNMIRRORED)
 
@@ -94,6 +96,7 @@ class Answers:
         """Let those who wait have so long, then refuse them."""
         if self._waiting:
             await asyncio.wait(self._waiting.values(), timeout=seconds)
+        self._ended = True
         self.refuse()
 
     def refuse(self) -> None:

@@ -89,6 +89,20 @@ def test_the_end() -> None:
     asyncio.run(scenario())
 
 
+def test_after_the_end_nobody_begins_to_wait() -> None:
+    """A question on a connection that still stood: its record comes after the others were refused."""
+
+    async def scenario() -> None:
+        answers = Answers("log", 5, LONG_S)
+        await answers.drain(0.0)
+        (task,) = await waiting(answers, [5])
+        assert task.done()
+        assert await outcome(task) == "mirror_unavailable"
+        await answers.confirmed(4)
+
+    asyncio.run(scenario())
+
+
 def test_one_who_went_away_is_forgotten() -> None:
     async def scenario() -> None:
         answers = Answers("log", 0, LONG_S)
