@@ -30,6 +30,8 @@ _GIVE_OWN_LOG = Text(
     "请用 --own-log 给出配置,或用 --index 给出带自有日志的索引。",
     "Give its configuration with --own-log, or an index that was made with one with --index.",
 )
+_OTHER_LOG = Text("该索引登记的是另一自有日志", "The index names another log of the auditors' own")
+_INDEXS = Text("请使用索引登记的自有日志。", "Use the one that it names.")
 _TOO_LARGE = Text("文件过大", "The file is too large")
 _NOT_A_FINDING = Text("不是提示编号", "Not the id of a finding")
 _ID_FORM = Text(
@@ -41,20 +43,28 @@ _WHOM_FORM = Text("写作 单位/处室,或单位。", "Write ORGANISATION/UNIT,
 
 
 def own_log_of(config: Path | None, index: Path | None) -> LogSettings:
-    """The own log that is configured in a file, else that of an index; raises `UserError`, OSError."""
-    if config is not None:
-        return own_log.load(config)
-    found = None if index is None else own_log_path(index)
-    if found is None:
+    """The own log that is configured in a file, else that of an index. Where both are given, they are the same one:
+    what is looked at through an index that names a log is recorded there. Raises `UserError`, OSError."""
+    named = None if index is None else _named(index)
+    path = config if config is not None or named is None else named[1]
+    if path is None:
         raise UserError(_NO_OWN_LOG, "", _GIVE_OWN_LOG)
-    return own_log.load(found)
+    settings = own_log.load(path)
+    if named is not None and settings.origin != named[0]:
+        raise UserError(_OTHER_LOG, f"{settings.origin} / {named[0]}", _INDEXS)
+    return settings
 
 
-def own_log_path(index: Path) -> Path | None:
-    """The configuration of the own log that an index was made with."""
+def has_own_log(index: Path) -> bool:
+    """Whether an index was made with one."""
+    return _named(index) is not None
+
+
+def _named(index: Path) -> tuple[str, Path] | None:
+    """The own log that an index was made with: origin, and where its configuration is."""
     with closing(open_index(index)) as db:
         found = meta(db)
-    return Path(str(found[OWN_LOG_CONFIG])) if OWN_LOG in found else None
+    return (str(found[OWN_LOG]), Path(str(found[OWN_LOG_CONFIG]))) if OWN_LOG in found else None
 
 
 def sample_in(path: Path) -> Sample:

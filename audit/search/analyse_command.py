@@ -97,10 +97,9 @@ def states_of(
     """The state of each finding, given as id and newest access (Unix ms); None where there is no own log."""
     from audit.review import explained, inputs
 
-    config = own_log or inputs.own_log_path(index)
-    if config is None:
+    if own_log is None and not inputs.has_own_log(index):
         return None
-    return explained.explained(inputs.own_log_of(config, None), findings, inputs.private_keys(keys))
+    return explained.explained(inputs.own_log_of(own_log, index), findings, inputs.private_keys(keys))
 
 
 def with_states(told: "list[dict[str, Json]]", states: "list[State] | None") -> "list[Json]":

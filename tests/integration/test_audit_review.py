@@ -177,6 +177,20 @@ def test_a_sample_that_is_not_what_drawing_gives_is_not_begun(office: Path, caps
     assert "has not been started" in capsys.readouterr().err
 
 
+def test_what_an_index_shows_is_recorded_in_the_log_that_it_names(office: Path, capsys: Out) -> None:
+    """Not in another one, which nobody would read."""
+    assert review(office, "start") == 0
+    other = (office / "own.toml").read_text().replace("office.example/own", "office.example/other")
+    (office / "other.toml").write_text(other.replace('"own"', '"other"'))
+    words = ["--reviewer", REVIEWERS[0], "--own-log", str(office / "other.toml"), *keys(office, "one")]
+    assert review(office, "next", *words) == 2
+    assert run(office, "ask", "0123456789abcdef", "--of", "x", "--by", "y", *words[2:4]) == 2
+    told = capsys.readouterr()
+    assert "another log" in told.err
+    assert "SECRET" not in told.out + told.err
+    assert not (office / "other").exists()
+
+
 def test_units_are_plain_text(office: Path, capsys: Out) -> None:
     finding = "0123456789abcdef"
     for of in ("x\x1b[2Jy", "x/ ", "x" * 201):
