@@ -11,9 +11,11 @@ import pytest
 from audit.log import AuditLog, LogSettings
 from audit.notes import parse_vkey
 from audit.orders import files
+from audit.orders.order import Order, sign
 from audit.ranges import parse
 from audit.reader import LogReader
 from audit.record import record
+from audit.witness.keygen import orders_signer
 from contracts.edge import keys
 from contracts.edge.clock import now_ms
 from contracts.edge.transport import open_transport
@@ -155,3 +157,68 @@ def test_a_key_that_the_registry_does_not_list_orders_nothing(desk: Desk) -> Non
     assert "Entries 3 (1)" in told
     assert "Signature not checked (its key was not given): audit.example/orders" in told
     assert len(desk.rows("3")) == 1
+
+
+NEXT_SLOT, NEXT_ORIGIN = "gov-extranet-1-2027", "oncegate.example/gov-extranet-1-2027"
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Desk]:
+    """The log of `desk` is closed, its key is gone, and another one goes on from it."""
+    root = tmp_path / "city"
+    with only_demo(root) as held, Processes(tmp_path / "logs", held) as processes:
+        made = Desk(tmp_path, prepare(root), processes)
+        made.keygen("orders")
+        _fill(made.layout, [now_ms() - 1200 * DAY_MS] * 4 + [now_ms() - 400 * DAY_MS])
+        _go_on(made)
+        _list_key(made.layout, tmp_path / "orders.vkey")
+        serve = [command("oncegate"), "serve", "--config", str(made.layout.node_config)]
+        processes.start("serve", serve)
+        successor = made.layout.audit_dir.with_name(NEXT_SLOT)
+        until((successor / "tile/entries/000.p/1").exists)
+        made.layout.private("audit-gov-extranet-1").unlink()
+        yield made
+
+
+def _go_on(desk: Desk) -> None:
+    layout, slot = desk.layout, desk.layout.audit_dir.name
+    key = layout.private(f"audit-{NEXT_SLOT}")
+    desk.run("oncegate", "keygen", "audit-log", str(key), "--origin", NEXT_ORIGIN)
+    with (layout.registry / "registry.toml").open("a") as file:
+        file.write(
+            f'\n[[audit_slots]]\nslot = "{NEXT_SLOT}"\norigin = "{NEXT_ORIGIN}"\n'
+            f'vkey_file = "../keys/audit-{NEXT_SLOT}.vkey"\nauditor = "city-audit-office"\npredecessor = "{slot}"\n'
+        )
+    text = layout.node_config.read_text("utf-8")
+    old_key = next(line for line in text.splitlines() if line.startswith("log_key"))
+    new_key = f"{old_key.replace(slot, NEXT_SLOT)}\n{old_key.replace('log_key', 'predecessor_key')}"
+    text = text.replace(old_key, new_key).replace(f'slot = "{slot}"', f'slot = "{NEXT_SLOT}"')
+    layout.node_config.write_text(text, "utf-8")
+
+
+def test_an_order_about_a_closed_log_goes_its_way(closed: Desk) -> None:
+    gone, orders_vkey = closed.rows("1-2"), (closed.root / "orders.vkey").read_text().strip()
+    assert "until 2" in closed.apply(closed.order("erase", "4", "unlawful"), code=2)  # the closed slot's retention
+    erasing = closed.order("erase", "1-2", "retention_expired")
+    closed.carried_out(erasing)
+    assert anywhere(closed.layout.root, *gone) == []
+    checked = closed.audit("verify", "--openings", "--orders-vkey", orders_vkey)
+    assert "Openings: 2 erased by orders of both parties" in checked
+    assert f"The notices of {NEXT_ORIGIN}" in checked
+    assert "[opening erased]" in closed.shown(1)
+    assert "carried out already" in closed.apply(erasing, code=2)
+    closed.carried_out(closed.order("restrict", "3-4", "accuracy_disputed"))
+    assert "[opening restricted]" in closed.shown(4)
+    closed.carried_out(closed.order("lift", "4", "ground_ended"))
+    assert "clerk-0004" in closed.shown(4)
+    assert "[opening restricted]" in closed.shown(3)
+    assert "about the log nowhere" in closed.apply(_about(closed, "nowhere"), code=2)
+
+
+def _about(desk: Desk, origin: str) -> Path:
+    """An order that the auditor signed about a log of another name."""
+    signer = orders_signer(desk.root / "orders.pem")
+    made = Order(origin, "restrict", 9, now_ms() // 1000, parse("1"), "accuracy_disputed", BASIS)
+    path = desk.root / "other.note"
+    path.write_bytes(sign(made, signer))
+    return path
