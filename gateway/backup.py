@@ -1,9 +1,10 @@
 """Backup and restore of a node: what the message log cannot give back.
 
 1. In a backup are the configuration, every file that it names (private keys, certificates, pins, passwords),
-   `registry-seen.json`, what stays of removed audit logs, and each audit log, closed ones too, as a whole copy made
-   while it is written. What else belongs to an installation (the directory of the registry, say) is named by whoever
-   makes it. Stores are not: they are built from the log.
+   `registry-seen.json`, what stays of removed audit logs, open correction requests, how far supervision has been told,
+   and, made after those, a whole copy of each audit log, closed ones too. The node may run meanwhile. What else belongs
+   to an installation (the directory of the registry, say) is named by whoever makes it. Stores are not in it: they are
+   built from the log.
 2. A restore unpacks and checks everything beside its place first. Audit logs are verified entry by entry, and against
    the highest head known elsewhere (`head_dir`) and that of the log in its place: an older log is refused.
    What is checked is what was unpacked, and it comes to where the configuration will look, or nothing does.
@@ -13,9 +14,10 @@
 
 import dataclasses
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -36,6 +38,7 @@ from gateway.store.stores import Stores
 
 KIND = "node"
 SEEN = "registry-seen.json"
+STATE = ("corrections", "supervision")  # below the data, by slot: small files, each replaced as a whole
 
 _RUNNING = Text("该目录中有进程正在运行", "A process of this node is running there")
 _STOP = Text("请先停止它。", "Stop it first.")
@@ -63,25 +66,39 @@ def make(config_path: Path, target: Path, to: WrapKey | None, also: Iterable[Pat
     files = [*own, *also]
     base = backups.base_of([*files, config.data_dir])
     facts = {"node": config.node_id, "config": _name(config_path, base), "base": str(base)}
-    with _audit_copies(config) as (copies, sizes):
+    with _copies(config) as (copies, sizes):
         facts |= {"data": _name(config.data_dir, base), "slots": "\n".join(sizes)}
-        items = [*archive.names(backups.files_of(files), base), *_audit_items(config, copies, base)]
+        items = [*archive.names(backups.files_of(files), base), *_copied_items(config, copies, base)]
         return backups.make(target, KIND, config.node_id, facts, items, to), sizes
 
 
 @contextmanager
-def _audit_copies(config: NodeConfig) -> Iterator[tuple[Path, dict[str, int]]]:
-    """A copy of each audit log, side by side, for the length of a `with`: links mostly, they take no room."""
+def _copies(config: NodeConfig) -> Iterator[tuple[Path, dict[str, int]]]:
+    """A copy of what changes meanwhile, laid out as the data, for the length of a `with`; of audit logs links mostly,
+    they take no room. They come last: what the other files say of a log must be in it."""
     logs = _logs(config.data_dir)
     parent = config.data_dir if config.data_dir.is_dir() else None
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=parent) as name:
         copies = Path(name)
-        yield copies, {log.name: audit_backup.copy(log, copies / log.name).size for log in logs}
+        for state in STATE:
+            _copy_state(config.data_dir / state, copies / state)
+        audit = copies / "audit"
+        audit.mkdir()
+        yield copies, {log.name: audit_backup.copy(log, audit / log.name).size for log in audit_backup.in_order(logs)}
 
 
-def _audit_items(config: NodeConfig, copies: Path, base: Path) -> Iterator[Item]:
+def _copy_state(source: Path, target: Path) -> None:
+    """The JSON files of each slot as they are; one that goes away meanwhile is done with."""
+    for path in sorted(source.glob("*/[!.]*.json")):
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.copy2(path, copy)
+
+
+def _copied_items(config: NodeConfig, copies: Path, base: Path) -> Iterator[Item]:
     for path in backups.files_of([copies]):
-        place = config.data_dir / "audit" / path.relative_to(backups.normal(copies))
+        place = config.data_dir / path.relative_to(backups.normal(copies))
         yield Item(_name(place, base), path)
 
 

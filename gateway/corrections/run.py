@@ -43,7 +43,7 @@ from gateway.corrections.judge import (
     is_late,
     late_notice,
 )
-from gateway.corrections.spool import Spool
+from gateway.corrections.spool import Carrying, Spool
 from gateway.store.rows import Row
 
 LOOK_S = 2.0
@@ -77,11 +77,11 @@ class Around:
 
 @dataclass
 class Carrier:
-    """The thread. `trouble`: why the last look failed, None: it did not."""
+    """The thread. `carrying` is told after each look how it went."""
 
     around: Around
     look_s: float = LOOK_S
-    trouble: str | None = None
+    carrying: Carrying = field(default_factory=Carrying)
     _stop: threading.Event = field(default_factory=threading.Event)
     _replies: Reader | None = None
     _away: LogUnavailable | None = None  # the message log, in this look
@@ -225,15 +225,15 @@ class Carrier:
             reader.close()
 
     def _tell(self, why: str | None) -> None:
-        if why is not None and why != self.trouble:
+        if why is not None and why != self.carrying.trouble:
             _log.warning("corrections_trouble", reason=why)
-        if why is None and self.trouble is not None:
+        if why is None and self.carrying.trouble is not None:
             _log.info("corrections_well")
-        self.trouble = why
+        self.carrying.tell(why)
 
     def _failed(self, error: BaseException) -> None:
-        self.trouble = type(error).__name__
-        _log.error("corrections_failed", error=self.trouble)
+        self.carrying.tell(type(error).__name__)
+        _log.error("corrections_failed", error=type(error).__name__)
 
 
 def _tried(act: Callable[[], object]) -> str | None:

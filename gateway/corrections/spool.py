@@ -6,9 +6,10 @@
 """
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType
 from typing import Final
@@ -20,6 +21,7 @@ from contracts.errors import Corrupt, Fault
 from gateway.corrections.judge import Open
 
 MAX_OPEN: Final = 10_000
+STUCK_S: Final = 120.0
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "after": (int,),
     "recorded": (bool,),
@@ -30,13 +32,32 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
+@dataclass(slots=True)
+class Carrying:
+    """Why requests are not all carried, and since when (s, monotonic); None: they are. Told by one thread, for any."""
+
+    trouble: str | None = None
+    since: float = 0.0
+
+    def tell(self, why: str | None) -> None:
+        if self.trouble is None:
+            self.since = time.monotonic()
+        self.trouble = why
+
+    def stuck(self, for_s: float = STUCK_S) -> bool:
+        """Long enough to be warned of."""
+        return self.trouble is not None and time.monotonic() - self.since > for_s
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where a serving process puts requests: its spool, the node's name, in how many days departments answer."""
+    """Where a serving process puts requests: its spool, the node's name, in how many days departments answer, and how
+    it stands with carrying them."""
 
     spool: "Spool"
     node: str
     days: int
+    carrying: Carrying = field(default_factory=Carrying)
 
 
 class Spool:

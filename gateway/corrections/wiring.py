@@ -41,7 +41,7 @@ def requests_carried(node: Node, serving: ServeConfig, log: AuditLog, parts: Ser
         clock=now_ms,
         former=tuple((one.reader, one.ending.head.size, _spool(node, one.slot)) for one in parts.closed.there()),
     )
-    carrier = Carrier(around)
+    carrier = Carrier(around) if parts.corrections is None else Carrier(around, carrying=parts.corrections.carrying)
     carrier.start()
     try:
         yield

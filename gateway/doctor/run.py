@@ -9,7 +9,20 @@ from contracts.edge.doctor.examine import Check, Missing, examine
 from contracts.edge.doctor.finding import Finding, Told, ok
 from contracts.edge.doctor.show import report
 from contracts.text import Text
-from gateway.doctor import audit, host, keys, log, mirror, registry, serving, shards, store, supervision, witnesses
+from gateway.doctor import (
+    audit,
+    corrections,
+    host,
+    keys,
+    log,
+    mirror,
+    registry,
+    serving,
+    shards,
+    store,
+    supervision,
+    witnesses,
+)
 from gateway.doctor.situation import CONFIGURATION, LOG, REGISTRY, STORE, Situation
 
 
@@ -55,6 +68,7 @@ CHECKS: Final[Sequence[Check[Situation]]] = (
     Check("audit_logs", Text("日志接续与保存", "succession and retention"), shards.check),
     Check("witnesses", Text("见证者", "witnesses"), witnesses.check),
     Check("supervision", Text("电子监察", "supervision"), supervision.check),
+    Check("corrections", Text("纠错申请", "corrections"), corrections.check),
     Check("mirror", Text("镜像", "mirror"), mirror.check),
     Check("serve", Text("服务进程", "serving"), serving.check),
     Check("clock", Text("时钟", "clock"), host.check_clock),

@@ -52,6 +52,10 @@ WARNINGS: Mapping[str, Text] = {
         "监察事件超过 2 分钟未能送达，请检查到监察端的连接。",
         "The feed to supervision has not got through for 2 minutes: look at the connection to it.",
     ),
+    "corrections_stuck": Text(
+        "部分纠错申请超过 2 分钟未能送交部门，请查看 serve 日志中的 corrections_trouble。",
+        "Correction requests have not all been carried for 2 minutes: see corrections_trouble in the log of serve.",
+    ),
     "erasure_held_up": ERRORS["erasure_held_up"].title,
     "feeds_incomplete": Text("部分数据流不完整，见 streams。", "Some feeds are not complete, see streams."),
 }
@@ -115,6 +119,7 @@ class Health:
             "mirror_late": mirror is not None and mirror.late,
             "witness_late": standing is not None and standing.late,
             "supervision_late": any(sink.late for sink in self._sinks()),
+            "corrections_stuck": self.parts.corrections is not None and self.parts.corrections.carrying.stuck(),
             "erasure_held_up": bool(held_up),
             "feeds_incomplete": any(state.state != COMPLETE for _, state in streams),
         }

@@ -29,7 +29,7 @@ from contracts.edge.transport.embedded import embedded
 from gateway.corrections import spool as spools
 from gateway.corrections.judge import Open
 from gateway.corrections.run import ORPHAN_MS, Around, Carrier
-from gateway.corrections.spool import Desk, Spool
+from gateway.corrections.spool import STUCK_S, Desk, Spool
 from gateway.store.reader import Reader
 from gateway.web.evidence import Evidence
 from tests.integration.serve_world import (
@@ -273,16 +273,33 @@ def test_a_death_between_notice_and_file_tells_nothing_twice(world: World, tmp_p
     assert world.notices() == [(notices.CORRECTION_LATE, None)]
 
 
+def test_what_is_stuck_shows_in_readyz(world: World) -> None:
+    assert world.city.corrections is not None
+    carrying = world.city.corrections.carrying
+
+    def warned() -> bool:
+        with closing(world.city.client()) as window:
+            return "corrections_stuck" in window.get("/readyz")[2]["warnings"]
+
+    carrying.tell("no topic")
+    assert not warned(), "only when it lasts"
+    carrying.since -= STUCK_S
+    carrying.tell("still no topic")
+    assert warned()
+    carrying.tell(None)
+    assert not warned()
+
+
 def test_a_message_log_that_is_away_is_tried_again(world: World) -> None:
     with world.transport.admin() as admin:
         admin.delete_topic(requests_topic("police-1"))
     ask(world)
     with world.carrying() as carrier:
-        until(lambda: "no topic" in (carrier.trouble or ""))
+        until(lambda: "no topic" in (carrier.carrying.trouble or ""))
         with world.transport.admin() as admin:
             admin.create_topic(requests_topic("police-1"), Expiring())
         until(world.asked)
-        until(lambda: carrier.trouble is None)
+        until(lambda: carrier.carrying.trouble is None)
 
 
 def test_a_department_without_a_topic_holds_up_no_other(world: World, tmp_path: Path) -> None:
@@ -293,7 +310,7 @@ def test_a_department_without_a_topic_holds_up_no_other(world: World, tmp_path: 
     ask(world, fields=None, evidence_type=LICENCE, record="licence-1")
     with world.carrying() as carrier:
         until(lambda: world.asked("market-1"))
-        until(lambda: "0badc0de" in (carrier.trouble or ""), what="what cannot be read is told")
+        until(lambda: "0badc0de" in (carrier.carrying.trouble or ""), what="what cannot be read is told")
         world.reply(world.asked("market-1")[0].id, ADAPTER_KEYS["market-1"], "market-1", "market")
         until(lambda: world.notices() == [(notices.CORRECTION_ANSWERED, KEPT)])
 

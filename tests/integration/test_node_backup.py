@@ -10,10 +10,16 @@ import pytest
 
 from audit import backup as audit_backup
 from audit.log import Limits
+from contracts.corrections import Correction
 from contracts.edge import archive
 from contracts.edge.archive import Item, Manifest
 from contracts.errors import Corrupt, UserError
 from gateway import backup
+from gateway.corrections.judge import Open
+from gateway.corrections.spool import Spool
+from gateway.supervision.places import Place, Places
+from gateway.supervision.seen import Seen
+from gateway.supervision.settings import Webhook
 from tests.integration.audit_support import fill
 
 CONFIG = """
@@ -83,6 +89,27 @@ def test_absolute_paths_are_backed_up_wiped_and_restored(root: Path) -> None:
     done = backup.restore(file, None, root, replace=False)
     assert done.audit == {"slot": 20}
     assert audit_backup.check(root / "var/data/audit/slot", None).size == 20
+
+
+def test_open_corrections_and_how_far_supervision_is_are_in_the_backup(root: Path) -> None:
+    asked = Correction("0a", "node-1", "o", "a", "cn.x", "rec", "sha-256:0", (), "other", "cn.item", 1, 2)
+    one = Open(asked, 3, recorded=True, epoch=7)
+    spool = Spool(root / "var/data/corrections/slot")
+    spool.keep(one)
+    (root / "var/data/corrections/slot/.0b.json.1.tmp").write_bytes(b"of a write that a crash ended")
+    places = Places(root / "var/data/supervision/slot", "log.example/a")
+    place = Place("webhook:a.example#0", 4, 5, Webhook("https://a.example/", root / "etc/keys/node.pem"))
+    places.save(place)
+    places.save_seen(Seen(19))
+    file = back_up(root)
+    shutil.rmtree(root)
+    backup.restore(file, None, root, replace=False)
+    assert list(spool.all()) == [one]
+    assert places.load() == {place.name: place}
+    assert places.seen() == Seen(19)
+    files = [path for name in backup.STATE for path in (root / "var/data" / name).rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    assert len(files) == 3
 
 
 def test_an_older_log_does_not_replace_a_newer_one_at_an_absolute_path(root: Path) -> None:
