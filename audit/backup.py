@@ -19,7 +19,7 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -31,6 +31,7 @@ from audit.notes import NoteKey, parse_vkey
 from audit.orders import files as orders
 from audit.reader import LogReader
 from audit.recovery import check_head, recover, segment_path
+from audit.shards import ending
 from audit.tiles import WIDTH, bundles, hash_tiles
 from audit.verify import verify
 from contracts.errors import Corrupt, Fault
@@ -50,6 +51,19 @@ def log_key(directory: Path) -> NoteKey:
 def is_log(directory: Path) -> bool:
     """Whether a log was begun there."""
     return (directory / "checkpoint").is_file()
+
+
+def in_order(directories: Iterable[Path]) -> list[Path]:
+    """Logs in the order in which they are copied: closed ones first. If an opening of one is erased meanwhile, the copy
+    of the open log has the notice. Raises `Corrupt`."""
+    return sorted(directories, key=_is_open)
+
+
+def _is_open(directory: Path) -> bool:
+    try:
+        return ending(LogReader(directory, log_key(directory))) is None
+    except Fault as fault:
+        raise Corrupt(f"{directory}: {fault.code}") from None
 
 
 def copy(directory: Path, into: Path) -> Checkpoint:

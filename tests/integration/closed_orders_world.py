@@ -17,6 +17,7 @@ from audit.orders.closed import Closed
 from audit.orders.order import Order, countersign, sign
 from audit.reader import LogReader
 from audit.shards import Former, open_after
+from contracts.algorithms import SigningKey
 from contracts.hpke import DEFAULT_KEM
 from contracts.registry import Auditor, AuditSlot, manifest
 from contracts.registry.snapshot import Contents
@@ -81,6 +82,30 @@ def carry_out(root: Path, *orders: Order) -> None:
             until(partial(finished, carried, root / OLD))
     finally:
         log.close()
+
+
+THIRD_KEY = SigningKey.generate("EdDSA")
+THIRD_SIGNER = NoteSigner.of("gov.example/oncegate/slot-1-2028", THIRD_KEY.key)
+
+
+@contextmanager
+def third(root: Path) -> Iterator[AuditLog]:
+    """The log that goes on from the second one, which it closes."""
+    former = Former(LogReader(root / NEW, NEXT), next_settings(root / NEW))
+    own = replace(settings(root / "third"), origin=THIRD_SIGNER.public.name, signing_key=THIRD_KEY)
+    log = open_after(own, former, no_fatal, None, lambda: NOW)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def third_carrier(root: Path, log: AuditLog) -> Carrier:
+    """Of that log."""
+    keys = {**KEYS, log.origin: log.verifier}
+    closed = Closed(LogReader(root / OLD, SIGNER.public), lambda: AUTHORITY, lambda: keys)
+    own = replace(AUTHORITY, log=log.verifier)
+    return Carrier(log, root / "third", lambda: own, clock=lambda: NOW, closed=[closed])
 
 
 @contextmanager

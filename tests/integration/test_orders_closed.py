@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from audit import holds
+from audit import backup, holds
 from audit.api.restrictions import Restrictions
 from audit.cli import app
 from audit.disk import Disk, lock
@@ -28,12 +28,15 @@ from tests.integration.audit_support import SIGNER, FailingDisk, ForgetfulDisk, 
 from tests.integration.closed_orders_world import (
     NEW,
     OLD,
+    THIRD_SIGNER,
     carrier,
     carry_out,
     made,
     opened,
     put,
     signed,
+    third,
+    third_carrier,
 )
 from tests.integration.orders_world import (
     AUDITOR_ORDERS,
@@ -197,6 +200,47 @@ def test_what_the_closed_log_said_itself_is_carried_out_to_its_end(tmp_path: Pat
     log.close()
     assert anywhere(tmp_path, *gone) == []
     assert checked(tmp_path) == ""
+
+
+def test_an_order_outlives_the_log_that_said_it(root: Path) -> None:
+    """That one is closed in turn: what it signed counts still, what it signs from now on does not."""
+    erasing, late = order(ERASE, "5"), order(ERASE, "6", number=2)
+    log = opened(root)
+    log.append_blocking(notice_of(erasing, int(NOW * 1000)).encode(), NO_OPENING)
+    log.close()  # its process died there
+    Disk().replace(files.order_path(root / OLD, erasing.digest), signed(erasing))
+    put(root, erasing)
+    put(root, late)
+    gone = sealed_rows(root / OLD, parse("5"))
+    with third(root) as log:
+        carried = third_carrier(root, log)
+        until(partial(finished, carried, root / OLD))
+        assert (anywhere(root, *gone), log.size) == ([], 1)
+        assert files.refused_path(root / OLD, late.digest).exists()
+        put(root, late, by=THIRD_SIGNER)
+        until(partial(finished, carried, root / OLD))
+    assert sealed_rows(root / OLD, parse("5-6")) == []
+    state = state_of(closed_log(root), ENTRIES + 1, AUDITOR_ORDERS.public)
+    assert (state.erased, state.unordered) == (parse("5-6"), ())
+    assert len(at_hand(closed_log(root)).later) == 2
+    assert checked(root) == ""
+    (root / NEW).rename(root.parent / "away")
+    put(root, order(RESTRICT, "7", number=3), by=THIRD_SIGNER)
+    with third(root) as log:
+        assert finished(third_carrier(root, log), root / OLD)
+        assert log.size == 2  # nobody knows what was said in between: refused
+    assert files.refused_path(root / OLD, order(RESTRICT, "7", number=3).digest).exists()
+
+
+def test_a_backup_that_an_erasure_overtakes_is_whole(root: Path, tmp_path: Path) -> None:
+    first, second = backup.in_order([root / NEW, root / OLD])
+    backup.copy(first, tmp_path / "copy" / first.name)
+    carry_out(root, order(ERASE, POSITIONS))
+    backup.copy(second, tmp_path / "copy" / second.name)
+    assert checked(tmp_path / "copy") == ""
+    backup.copy(root / OLD, tmp_path / "later" / OLD)
+    backup.copy(root / NEW, tmp_path / "later" / NEW)
+    assert [backup.check(tmp_path / "later" / name, None).size for name in (OLD, NEW)] == [ENTRIES + 1, 2]
 
 
 # --- verify ----------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ def test_an_order_that_may_be_carried_out() -> None:
     assert code(ORDER) == ""
     assert code(replace(ORDER, action=RESTRICT), replace(HERE, newest=0)) == ""
     assert code(LIFTING, replace(HERE, state=State(parse("4")))) == ""
+    assert code(replace(ORDER, action=RESTRICT), replace(HERE, held=True)) == ""
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,7 @@ def test_an_order_that_may_be_carried_out() -> None:
         ),
         (ORDER, replace(HERE, timeless=3), "entry_without_time"),
         (ORDER, replace(HERE, newest=HERE.newest + 1), "retention_running"),
+        (ORDER, replace(HERE, held=True), "order_log_held"),
     ],
 )
 def test_an_order_that_may_not(order: Order, here: Situation, why: str) -> None:
