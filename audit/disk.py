@@ -37,6 +37,10 @@ class Disk:
         """A descriptor of a new, empty file to append to; whatever had this name is gone."""
         return _patiently(lambda: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640))
 
+    def create_new(self, path: Path) -> int:
+        """As `create`, where nothing has this name; raises FileExistsError."""
+        return _patiently(lambda: os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
+
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         """write(2): how many bytes were taken."""
         return os.write(descriptor, data)

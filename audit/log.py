@@ -232,7 +232,7 @@ class AuditLog:
     def _rotate(self) -> None:
         self._start.press.claim.check()
         old = self._segment.finish()
-        self._segment = SegmentWriter(self._start.disk, self._start.settings.directory, self._tree.size)
+        self._segment = SegmentWriter.following(self._start.disk, self._start.settings.directory, self._tree.size)
         self._publisher.retire(old)
 
     def _commit(self, batch: list[_Item]) -> int:

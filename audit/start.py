@@ -131,7 +131,7 @@ def _begin(press: Press, known: Sequence[Checkpoint]) -> None:
     most = max((head.size for head in known), default=0)
     if most:
         raise Corrupt(f"the log directory is empty, but {most} entries were published")
-    SegmentWriter(press.disk, press.directory, 0).finish()
+    SegmentWriter.opening(press.disk, press.directory, 0).finish()
     press.disk.replace(press.directory / "vkey", press.signer.public.vkey.encode() + b"\n")
     press.sign(Checkpoint(press.signer.public.name, 0, EMPTY_ROOT))
 

@@ -140,6 +140,10 @@ class _Aimed(FailingDisk):
         self._where.path = path
         return super().create(path)
 
+    def create_new(self, path: Path) -> int:
+        self._where.path = path
+        return super().create_new(path)
+
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         self._of(descriptor)
         return super().write(descriptor, data)

@@ -160,7 +160,7 @@ def _drop_frames(disk: Disk, directory: Path, size: int) -> None:
     """Of a closed log everything is published: its writer died before it removed its frames."""
     last = segment_path(directory, size)
     if not last.exists():
-        SegmentWriter(disk, directory, size).finish()  # a log never has no segment
+        SegmentWriter.opening(disk, directory, size).finish()  # a log never has no segment
     for path in sorted(last.parent.iterdir()):
         if path != last:
             disk.remove(path)

@@ -91,6 +91,11 @@ class FailingDisk(Disk):
         self._step("create", lambda: None)
         return super().create(path)
 
+    def create_new(self, path: Path) -> int:
+        made: list[int] = []
+        self._step("create", lambda: made.append(Disk.create_new(self, path)))
+        return made[0]
+
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         self._step(
             "write", lambda: os.write(descriptor, data), lambda: os.write(descriptor, bytes(data)[: len(data) // 2])
@@ -134,6 +139,12 @@ class ForgetfulDisk(FailingDisk):
     def create(self, path: Path) -> int:
         self._remember(path)
         descriptor = super().create(path)
+        self._synced[path] = 0
+        return descriptor
+
+    def create_new(self, path: Path) -> int:
+        self._remember(path)
+        descriptor = super().create_new(path)
         self._synced[path] = 0
         return descriptor
 

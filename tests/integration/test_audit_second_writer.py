@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +17,12 @@ from urllib.parse import quote
 import pytest
 
 from audit.checkpoints import Checkpoint, sign
-from audit.log import AuditLog
+from audit.disk import Disk
+from audit.log import AuditLog, Limits
 from audit.reader import LogReader
 from audit.verify import verify
 from contracts.errors import Corrupt, Fault, UserError
-from tests.integration.audit_support import ORIGIN, SIGNER, entry, fill, open_log, settings
+from tests.integration.audit_support import ORIGIN, SIGNER, entry, fill, open_log, opening, settings
 from tests.integration.test_audit_kill import ROOT
 from tests.integration.test_cosigning import cosigned
 from tests.integration.witness_world import witness
@@ -155,6 +156,43 @@ def test_an_idle_older_writer_that_is_closed_takes_nothing_away(tmp_path: Path, 
     newer.log.close()
     assert_kept(tmp_path, older, newer)
     assert len(older.deaths) == 1
+
+
+class _Overtaken(Disk):
+    """Somebody does `meanwhile` after the mark was read the next time."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def read(self, path: Path) -> bytes | None:
+        found = super().read(path)
+        if path.name == "lock" and self.meanwhile is not None:
+            act, self.meanwhile = self.meanwhile, None
+            act()
+        return found
+
+
+def test_a_newcomer_between_the_look_and_the_new_segment(tmp_path: Path) -> None:
+    """The locks are worth nothing; the older one begins a segment of the name that the newcomer writes to already."""
+    disk, ends, newer = _Overtaken(), list[BaseException](), list[AuditLog]()
+    late = Limits(publish_seconds=600.0)
+    older = AuditLog.open(settings(tmp_path / "log", limits=late), ends.append, disk)
+    older.append_blocking(entry(0), opening(0))
+    until(lambda: older.published.size == 1)
+
+    def take_over() -> None:
+        (tmp_path / "log/lock").unlink()
+        newer.append(AuditLog.open(settings(tmp_path / "log", limits=late), ends.append))
+        newer[0].append_blocking(entry(1), opening(1))  # published in ten minutes
+
+    disk.meanwhile = take_over
+    with pytest.raises(Fault, match="audit_unavailable"):
+        older.append_apart(entry(9), opening(9))
+    assert [str(end) for end in ends] == ["segment 00000000000000000001 is there already: a second writer has this log"]
+    shutil.copytree(tmp_path / "log", tmp_path / "as a death leaves it")
+    again = AuditLog.open(settings(tmp_path / "as a death leaves it"), ends.append)
+    assert [again.entry(index) for index in range(again.size)] == [entry(0), entry(1)]
+    again.close()
+    newer[0].close()
 
 
 def test_a_writer_whose_lock_file_is_gone_ends(tmp_path: Path) -> None:
