@@ -1,11 +1,13 @@
 """Reading a log directory: entries, and proofs made from its tiles. Trusts nothing that it cannot check cheaply.
 
-1. A partial tile may be gone once the full one exists; then the full one is read and cut.
+1. A partial tile may be gone once the full one exists; then the full one is read and cut. Partial opening rows go with
+   each new head; then wider ones are read and cut.
 2. Full tiles never change, so they are cached; partial ones are read each time.
 3. What a size needs and is not there, or has the wrong length, is `Corrupt`.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 
 from audit import checkpoints, merkle, notes
@@ -16,6 +18,7 @@ from contracts.errors import Corrupt, Fault
 
 CACHED_TILES = 2048  # 8 KiB each
 CACHED_BUNDLES = 32  # up to 1 MiB each
+LOOKS = 16  # at a directory in which files come and go
 COSIGNED = "checkpoint.cosigned"  # beside `checkpoint`, which only the publisher writes
 MIRRORED = "checkpoint.mirrored"  # the highest head that the auditor's mirror said it holds
 
@@ -54,11 +57,11 @@ class LogReader:
 
     def cosigned_note(self) -> bytes | None:
         """The newest checkpoint that witnesses cosigned, with their lines; None before the first."""
-        return self._beside(COSIGNED)
+        return self._bytes(COSIGNED)
 
     def mirrored_note(self) -> bytes | None:
         """The highest checkpoint that the mirror holds, with its line if it has a key; None before the first."""
-        return self._beside(MIRRORED)
+        return self._bytes(MIRRORED)
 
     def note_for_others(self) -> bytes:
         """The published checkpoint, with cosignatures as soon as it has some; raises `Corrupt`."""
@@ -91,11 +94,20 @@ class LogReader:
     def rows(self, number: int, size: int) -> list[bytes]:
         """The sealed opening rows that belong to bundle `number` at `size`."""
         width = min(WIDTH, size - number * WIDTH)
-        for candidate in (width, WIDTH):
-            path = self.directory / opening_path(number, candidate)
-            if path.is_file():
-                return split_entries(path.read_bytes(), candidate)[:width]
+        for _ in range(LOOKS):
+            for candidate in self._row_widths(number, width):
+                data = self._bytes(opening_path(number, candidate))
+                if data is not None:
+                    return split_entries(data, candidate)[:width]
         raise Corrupt(f"{opening_path(number, width)} is missing")
+
+    def _row_widths(self, number: int, width: int) -> Iterator[int]:
+        """Of the files that have the first `width` rows of a bundle: the likeliest first, each as it was just now."""
+        yield from (width, WIDTH)
+        partial = (self.directory / opening_path(number, width)).parent
+        if width < WIDTH and partial.is_dir():
+            there = (int(path.name) for path in partial.glob("*") if path.name.isascii() and path.name.isdecimal())
+            yield from sorted(found for found in there if found > width)
 
     def hashes(self, level: int, number: int, size: int) -> list[bytes]:
         """The hashes of a tile at `size`."""
@@ -137,9 +149,10 @@ class LogReader:
             raise Fault("entry_unknown")
         return merkle.consistency_proof(old, new, self.nodes(new)) if old else []
 
-    def _beside(self, name: str) -> bytes | None:
+    def _bytes(self, path: str) -> bytes | None:
+        """A file below the log; None where there is none."""
         try:
-            return (self.directory / name).read_bytes()
+            return (self.directory / path).read_bytes()
         except FileNotFoundError:
             return None
 
@@ -149,9 +162,8 @@ class LogReader:
         if cached is not None:
             return cached, WIDTH
         for candidate in (tile, tile.full):
-            try:
-                data = (self.directory / candidate.path).read_bytes()
-            except FileNotFoundError:
+            data = self._bytes(candidate.path)
+            if data is None:
                 continue
             if candidate.width == WIDTH:
                 cache.put(candidate.path, data)

@@ -11,7 +11,9 @@
 The first difference ends the work. It names the file and the entries that it concerns.
 """
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -162,9 +164,8 @@ def _same_hashes(stored: bytes, derived: bytes) -> int:
 def _stored(directory: Path, tile: Tile, length: int) -> bytes | None:
     """A tile as stored; in place of a partial one the beginning of the full one, where the log grew meanwhile."""
     for candidate, most in ((tile, None), (tile.full, length)):
-        path = directory / candidate.path
-        if path.is_file():
-            return path.read_bytes()[:most]
+        with suppress(FileNotFoundError, IsADirectoryError):
+            return (directory / candidate.path).read_bytes()[:most]
     return None
 
 
@@ -182,13 +183,19 @@ def _check_leftovers(reader: LogReader, head: Checkpoint) -> None:
 
 
 def _partial_paths(directory: Path) -> Iterator[str]:
-    for found in sorted((directory / "tile").rglob("*.p/*")):
-        if found.suffix != TEMPORARY:  # a crash may leave one; no reader asks for it
-            yield found.relative_to(directory).as_posix()
+    """Sorted by directory. What goes while we look is gone: its full tile is there, and was compared."""
+    for at, directories, files in os.walk(directory / "tile"):
+        directories.sort()
+        for name in sorted(files) if at.endswith(".p") else ():
+            if not name.endswith(TEMPORARY):  # a crash may leave one; no reader asks for it
+                yield (Path(at) / name).relative_to(directory).as_posix()
 
 
 def _check_leftover(reader: LogReader, tile: Tile, size: int) -> None:
-    stored = (reader.directory / tile.path).read_bytes()
+    try:
+        stored = (reader.directory / tile.path).read_bytes()
+    except FileNotFoundError:
+        return
     if tile.level is None:
         whole = b"".join(len(e).to_bytes(2, "big") + e for e in reader.entries(tile.index, size)[: tile.width])
     else:
