@@ -1,7 +1,9 @@
 """What becomes of an open correction request. Pure.
 
-1. It is answered when the record has another message than the one that the clerk saw (`corrected`, or `rejected`,
-   `withdrawn` and `erased` as the record is then), or when the department says that the data is right (`kept`).
+1. It is answered when the record has a newer message than the one that the clerk saw (`corrected`, or `rejected`,
+   `withdrawn` and `erased` as the record is then), or when the department says that the data is right (`kept`). Newer
+   is what has a higher position: a store that is built again from the log passes older messages on its way. A record
+   that a new epoch does not cover goes without a message of its own, at the position that it had.
 2. A message of a newer epoch is no answer by itself: an epoch restates every record, changed or not. The request is
    then asked again, about the restated message; its day stays.
 3. It is late, once, when it is not answered by its day.
@@ -13,38 +15,39 @@ from typing import Final, NamedTuple
 from audit import notices
 from audit.notices import Notice
 from contracts.corrections import KEPT, Correction
+from contracts.streams import Position
 from gateway.store.rows import ERASED, LIVE, WITHDRAWN, Row
 from gateway.supervision.seen import stream_facts
 
 CORRECTED: Final = "corrected"
 ABANDON_MS: Final = 365 * 86_400_000
-_GONE = frozenset({WITHDRAWN, ERASED})  # one that a new epoch does not cover goes without a message of its own
+_GONE = frozenset({WITHDRAWN, ERASED})
 
 
 class Open(NamedTuple):
-    """A request under way. `after`: the size of the audit log before it, so that its record is found from there;
-    `recorded`: it was found; `sent`: the department has it; `late`: that was told; `telling`: the size of the log when
-    a notice about it was begun; `epoch`: of the message that it is about, 0: not known."""
+    """A request under way. `position`: of the message that it is about; `after`: the size of the audit log before it,
+    so that its record is found from there; `recorded`: it was found; `sent`: the department has it; `late`: that was
+    told; `telling`: the size of the log when a notice about it was begun."""
 
     correction: Correction
+    position: Position
     after: int
     recorded: bool = False
     sent: bool = False
     late: bool = False
     telling: int | None = None
-    epoch: int = 0
 
 
 def asked_again(one: Open, row: Row | None) -> Open | None:
     """Rule 2: the request about the restated message; None: the record was not restated. `row` as for `answer_of`."""
-    if row is None or row.condition != LIVE or not 0 < one.epoch < row.position.epoch:
+    if row is None or row.condition != LIVE or row.position.epoch <= one.position.epoch:
         return None
-    return one._replace(correction=one.correction._replace(identity=row.identity), epoch=row.position.epoch, sent=False)
+    return one._replace(correction=one.correction._replace(identity=row.identity), position=row.position, sent=False)
 
 
 def answer_of(one: Open, row: Row | None, kept: bool) -> str | None:
     """Rule 1: the answer, None: there is none yet. `row`: how the record stands."""
-    if row is not None and (row.identity != one.correction.identity or row.condition in _GONE):
+    if row is not None and (row.position > one.position or (row.position == one.position and row.condition in _GONE)):
         return CORRECTED if row.condition == LIVE else row.condition
     return KEPT if kept else None
 

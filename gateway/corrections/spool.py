@@ -18,6 +18,7 @@ from contracts.corrections import from_json, to_json
 from contracts.edge.files import sync_directory, write_atomic
 from contracts.encoding import canonical, parse_object
 from contracts.errors import Corrupt, Fault
+from contracts.streams import Position
 from gateway.corrections.judge import Open
 
 MAX_OPEN: Final = 10_000
@@ -28,7 +29,6 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "sent": (bool,),
     "late": (bool,),
     "telling": (int, NoneType),
-    "epoch": (int,),
 }
 
 
@@ -69,7 +69,7 @@ class Spool:
     def keep(self, one: Open) -> None:
         """Durable on return; raises OSError."""
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        form = {**one._asdict(), "correction": to_json(one.correction)}
+        form = {**one._asdict(), "correction": to_json(one.correction), "position": list(one.position)}
         write_atomic(self._path(one.correction.id), canonical(form), 0o600)
 
     def drop(self, one: Open) -> None:
@@ -102,7 +102,10 @@ class Spool:
 def _read(data: bytes) -> Open:
     """Raises `Fault`, KeyError, TypeError."""
     form = parse_object(data)
-    one = Open(from_json(form.pop("correction")), **form)
-    if any(type(value) not in _TYPES[name] for name, value in form.items()):
+    correction, place = from_json(form.pop("correction")), form.pop("position")
+    one = Open(correction, Position(*place), **form)
+    if any(type(value) not in _TYPES[name] for name, value in form.items()) or {type(number) for number in place} != {
+        int
+    }:
         raise TypeError
     return one

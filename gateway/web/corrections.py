@@ -96,7 +96,7 @@ class Corrections:
             asked_at=call.now,
             due_at=call.now + self._desk.days * _DAY_MS,
         )
-        await _kept(self._desk, Open(correction, self._log_size(), epoch=row.position.epoch))
+        await _kept(self._desk, Open(correction, row.position, self._log_size()))
         return _answer(call, correction, asked)
 
     def _find(self, registry: Snapshot, question: CorrectionQuestion) -> tuple[Stream, Row]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from audit import notices
@@ -225,6 +226,34 @@ def test_a_newer_message_of_the_record_is_an_answer(world: World) -> None:
         world.city.store.put(IDENTITY, "card-1", example(IDENTITY, name="王小明"))
         until(lambda: world.notices() == [(notices.CORRECTION_ANSWERED, "corrected")])
         until(lambda: not list(world.spool.all()))
+
+
+def test_an_older_message_is_no_answer(world: World, tmp_path: Path) -> None:
+    store = world.city.store
+    db = apsw.Connection(str(store.path))
+    db.execute("VACUUM INTO ?", (str(tmp_path / "older"),))
+    db.close()
+    store.put(IDENTITY, "card-1", example(IDENTITY, name="王小明"))  # what the clerk sees
+    ask(world)
+    store.path = tmp_path / "older"  # built again from the log, and not at its end yet
+    with world.carrying():
+        until(world.asked)
+        ask(world, fields=None, evidence_type=LICENCE, record="licence-1")
+        until(lambda: world.asked("market-1"), what="one look after the first request went out")
+        assert world.notices() == []
+        store.put(IDENTITY, "card-1", example(IDENTITY, name="王晓明"))
+        until(lambda: world.notices() == [(notices.CORRECTION_ANSWERED, "corrected")])
+
+
+def test_a_file_of_another_form_is_told_and_hides_no_other(world: World, tmp_path: Path) -> None:
+    ask(world)
+    (path,) = (tmp_path / "spool").iterdir()
+    form = json.loads(path.read_bytes())
+    del form["position"]
+    path.with_name("0badc0de.json").write_text(json.dumps(form | {"epoch": 5}))
+    with world.carrying() as carrier:
+        until(world.asked)
+        until(lambda: "0badc0de" in (carrier.carrying.trouble or ""))
 
 
 def test_the_department_may_say_that_it_is_right_and_nobody_else(world: World) -> None:

@@ -14,6 +14,7 @@ from contracts.corrections import Correction
 from contracts.edge import archive
 from contracts.edge.archive import Item, Manifest
 from contracts.errors import Corrupt, UserError
+from contracts.streams import Position
 from gateway import backup
 from gateway.corrections.judge import Open
 from gateway.corrections.spool import Spool
@@ -93,7 +94,7 @@ def test_absolute_paths_are_backed_up_wiped_and_restored(root: Path) -> None:
 
 def test_open_corrections_and_how_far_supervision_is_are_in_the_backup(root: Path) -> None:
     asked = Correction("0a", "node-1", "o", "a", "cn.x", "rec", "sha-256:0", (), "other", "cn.item", 1, 2)
-    one = Open(asked, 3, recorded=True, epoch=7)
+    one = Open(asked, Position(7, 2), 3, recorded=True)
     spool = Spool(root / "var/data/corrections/slot")
     spool.keep(one)
     (root / "var/data/corrections/slot/.0b.json.1.tmp").write_bytes(b"of a write that a crash ended")

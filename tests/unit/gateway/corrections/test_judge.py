@@ -16,45 +16,52 @@ from gateway.corrections.judge import (
 )
 from gateway.store.rows import ERASED, LIVE, REJECTED, WITHDRAWN, Row
 
-SEEN, NEWER = "sha-256:00", "sha-256:01"
+SEEN, OTHER = "sha-256:00", "sha-256:01"
+ASKED = Position(5, 3)
 ONE = Open(
     Correction("id-1", "node-1", "market", "market-1", "cn.a", "rec-1", SEEN, (), "other", "cn.item", 10, 20),
+    ASKED,
     5,
     sent=True,
 )
 
 
 @pytest.mark.parametrize(
-    ("identity", "condition", "kept", "answer"),
+    ("seq", "condition", "kept", "answer"),
     [
-        (SEEN, LIVE, False, None),
-        (SEEN, LIVE, True, KEPT),
-        (NEWER, LIVE, False, CORRECTED),
-        (NEWER, LIVE, True, CORRECTED),
-        (NEWER, WITHDRAWN, False, WITHDRAWN),
-        (NEWER, ERASED, False, ERASED),
-        (NEWER, REJECTED, False, REJECTED),
-        (SEEN, REJECTED, False, None),  # refused when it was asked, and since
-        (SEEN, WITHDRAWN, False, WITHDRAWN),  # not covered by a new epoch: there is no newer message
+        (3, LIVE, False, None),
+        (3, LIVE, True, KEPT),
+        (4, LIVE, False, CORRECTED),
+        (4, LIVE, True, CORRECTED),
+        (4, WITHDRAWN, False, WITHDRAWN),
+        (4, ERASED, False, ERASED),
+        (4, REJECTED, False, REJECTED),
+        (3, REJECTED, False, None),  # refused when it was asked, and since
+        (3, WITHDRAWN, False, WITHDRAWN),  # not covered by a new epoch: there is no newer message
+        *((2, condition, False, None) for condition in (LIVE, WITHDRAWN, ERASED, REJECTED)),  # a store that is behind
+        (2, LIVE, True, KEPT),
     ],
 )
-def test_a_newer_message_or_a_word_is_an_answer(identity: str, condition: str, kept: bool, answer: str | None) -> None:
-    assert answer_of(ONE, Row(Position(1, 1), identity, condition), kept) == answer
+def test_a_newer_message_or_a_word_is_an_answer(seq: int, condition: str, kept: bool, answer: str | None) -> None:
+    row = Row(Position(ASKED.epoch, seq), SEEN if seq == ASKED.seq else OTHER, condition)
+    assert answer_of(ONE, row, kept) == answer
 
 
 def test_a_new_epoch_restates_and_answers_nothing() -> None:
-    asked = ONE._replace(epoch=5, recorded=True, late=True)
-    again = asked_again(asked, Row(Position(6, 1), NEWER, LIVE))
-    assert again == asked._replace(correction=ONE.correction._replace(identity=NEWER), epoch=6, sent=False)
+    asked, restated = ONE._replace(recorded=True, late=True), Row(Position(6, 1), OTHER, LIVE)
+    again = asked_again(asked, restated)
+    assert again == asked._replace(
+        correction=ONE.correction._replace(identity=OTHER), position=Position(6, 1), sent=False
+    )
     assert again is not None
-    assert answer_of(again, Row(Position(6, 1), NEWER, LIVE), False) is None
-    for one, row in (
-        (asked, Row(Position(5, 9), NEWER, LIVE)),  # of the same epoch: changed
-        (asked, Row(Position(6, 1), NEWER, WITHDRAWN)),
-        (asked, None),
-        (ONE, Row(Position(6, 1), NEWER, LIVE)),  # asked before epochs were kept
+    assert answer_of(again, restated, False) is None
+    for row in (
+        Row(Position(5, 9), OTHER, LIVE),  # of the same epoch: changed
+        Row(Position(4, 9), OTHER, LIVE),  # of an older one: a store that is behind
+        Row(Position(6, 1), OTHER, WITHDRAWN),
+        None,
     ):
-        assert asked_again(one, row) is None
+        assert asked_again(asked, row) is None
 
 
 def test_a_store_without_the_record_says_nothing() -> None:
