@@ -4,7 +4,9 @@
 2. `decide` follows the specification in its order: unknown origin 404; no valid signature of the log 403; an old size
    above the checkpoint's 400; one that is not the size last cosigned 409 with that size; a root or proof that does
    not hold 422. Otherwise the checkpoint is accepted; it counts once it is durable.
-3. What the log's own key signed and does not extend what was cosigned is worth keeping: it may be proof of a fork.
+3. What the log's own key signed and was not shown to extend what was cosigned is worth keeping. Another tree of the
+   very size is proof of a fork. Any other head may be one; but anybody can send an honest head with a wrong proof, so
+   it is told apart, and the head that was cosigned last, or one before there was any, is nothing to tell of.
 4. An answer is read as strictly: the cosignature must be the pinned witness's, over this very checkpoint.
 """
 
@@ -21,6 +23,8 @@ from contracts.errors import Fault
 
 MAX_PROOF: Final = 63
 MAX_REQUEST: Final = notes.MAX_NOTE + 64 * (MAX_PROOF + 2)
+FORKED: Final = "log_forked"
+NOT_CONSISTENT: Final = "checkpoint_not_consistent"
 SIZE_TYPE: Final = "text/x.tlog.size"
 TEXT_TYPE: Final = "text/plain; charset=utf-8"
 
@@ -131,6 +135,17 @@ def decide(request: Request, log: notes.NoteKey | None, head: Head) -> Accepted 
 def is_fork(signed: checkpoints.Checkpoint, head: Head) -> bool:
     """Whether `signed` and `head` cannot be of one history: a proof that stands without anybody's word."""
     return signed.size == head.size and signed.root != head.root
+
+
+def suspicion(refused: Reply, head: Head) -> str | None:
+    """What a refusal found, as the name of an alarm (rule 3); None for what every log and every stranger may send."""
+    signed = refused.signed
+    if signed is None:
+        return None
+    if is_fork(signed, head):
+        return FORKED
+    is_new = head.size > 0 and signed.size != head.size
+    return NOT_CONSISTENT if refused.status == 422 and is_new else None
 
 
 def read_answer(

@@ -4,8 +4,8 @@
 2. `keep` returns when the checkpoint is durable; only then may a cosignature leave (`checkpoint` is the record of it).
 3. What is read back must verify under the log's key and the witness's own; otherwise it is `Corrupt`, and the witness
    does not start: starting over would cosign a second history.
-4. Evidence: checkpoints that a log signed and that do not extend what was cosigned, beside the head held then. At most
-   `MAX_EVIDENCE` for a log, because the same proofless request can be sent again for each old checkpoint.
+4. Evidence: checkpoints that a log signed and that were not shown to extend what was cosigned, beside the head held
+   then. At most `MAX_EVIDENCE` of each kind for a log: what a stranger can cause takes no place of what proves a fork.
 """
 
 import os
@@ -53,12 +53,14 @@ class WitnessStore:
         """Record a cosigned checkpoint, durably (rule 2); raises OSError."""
         self._disk.replace(self._path(origin_hash(origin)), note)
 
-    def keep_evidence(self, signed: Checkpoint, note: bytes) -> Path | None:
-        """Rule 4: where it is, or None when it is known already or there are too many; raises OSError."""
+    def keep_evidence(self, kind: str, signed: Checkpoint, note: bytes) -> Path | None:
+        """Rule 4: where it is, or None when there are too many of its kind; raises OSError."""
         name = origin_hash(signed.origin)
         directory = self._directory / "evidence" / name
-        path = directory / f"{signed.size}-{signed.root.hex()[:16]}.checkpoint"
-        if path.exists() or (directory.is_dir() and len(list(directory.iterdir())) >= 2 * MAX_EVIDENCE):
+        path = directory / f"{kind}-{signed.size}-{signed.root.hex()[:16]}.checkpoint"
+        if path.exists():
+            return path
+        if len(list(directory.glob(f"{kind}-*.checkpoint"))) >= MAX_EVIDENCE:
             return None
         held = self.note(name)
         files = {path: note} if held is None else {path: note, path.with_suffix(".held"): held}

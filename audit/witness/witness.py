@@ -4,19 +4,25 @@
    head (the race of tlog-witness).
 2. The cosignature leaves after the record is durable. If that fails, nobody knows what a restart will find: the
    witness is dead (`on_fatal`) and answers nothing any more.
-3. Alarms are JSON lines: what a log signed and does not extend what was cosigned. No request of a stranger makes one.
+3. Alarms are JSON lines: what a log signed and was not shown to extend what was cosigned, once for each head, whether
+   or not its note could be kept. No stranger makes a `log_forked`; one who sends an honest head that is newer than ours
+   with a wrong proof makes a `checkpoint_not_consistent`.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 
 from audit import notes
+from audit.checkpoints import Checkpoint
 from audit.cosignatures import Cosigner
 from audit.lines import alarm
-from audit.witness.protocol import Accepted, Head, Reply, Request, decide, is_fork, origin_of, parse_request
+from audit.witness.protocol import Accepted, Head, Reply, Request, decide, origin_of, parse_request, suspicion
 from audit.witness.store import WitnessStore
 from contracts.errors import Fault
+
+_REMEMBERED = 1024  # heads of a log that were told of; no stranger can make so many, and whoever can is told of again
 
 
 class Witness:
@@ -38,6 +44,7 @@ class Witness:
         self._on_fatal = on_fatal
         self._dead = False
         self._heads = store.heads(self._logs, cosigner.public)
+        self._told: Mapping[str, deque[Checkpoint]] = {origin: deque(maxlen=_REMEMBERED) for origin in self._logs}
         self._locks = {origin: threading.Lock() for origin in self._logs}
 
     def add_checkpoint(self, body: bytes) -> Reply:
@@ -85,14 +92,19 @@ class Witness:
 
     def _look_closer(self, request: Request, refused: Reply, head: Head) -> None:
         """Rule 3. A plain 409 is how logs learn our size, unless it is another tree of this very size."""
-        signed = refused.signed
-        if signed is None or not (refused.status == 422 or is_fork(signed, head)):
+        event, signed = suspicion(refused, head), refused.signed
+        if event is None or signed is None:
             return
         try:
-            path = self._store.keep_evidence(signed, request.note)
+            path = self._store.keep_evidence(event, signed, request.note)
+            why = None if path is not None else "there are too many already"
         except OSError as error:
-            alarm("evidence_not_kept", log=signed.origin, error=type(error).__name__)
+            path, why = None, type(error).__name__
+        told = self._told[signed.origin]
+        if signed in told:
             return
-        if path is not None:
-            event = "log_forked" if is_fork(signed, head) else "checkpoint_not_consistent"
-            alarm(event, log=signed.origin, size=signed.size, held=head.size, evidence=str(path))
+        told.append(signed)
+        facts = {"log": signed.origin, "size": signed.size, "root": signed.root.hex(), "held": head.size}
+        alarm(event, **facts, evidence=None if path is None else str(path))
+        if why is not None:
+            alarm("evidence_not_kept", log=signed.origin, size=signed.size, error=why)

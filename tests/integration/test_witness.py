@@ -1,5 +1,6 @@
 """A witness over real HTTP: what it accepts, what it remembers, and that no death makes it cosign two histories."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from audit.checkpoints import open_note
 from audit.cosignatures import of_note
 from audit.fetch import Client, Endpoint
 from audit.witness.cosigning import WitnessAddress, held_by
-from audit.witness.protocol import MAX_REQUEST, origin_hash
+from audit.witness.protocol import MAX_REQUEST, Request, origin_hash
 from audit.witness.store import MAX_EVIDENCE, WitnessStore
 from contracts.edge.output import execute
 from contracts.errors import Corrupt, Unavailable, UserError
@@ -61,19 +62,80 @@ def test_a_rollback_and_a_fork_are_refused_and_kept(
     assert one.post(LOG.request(8, 8, "b"))[0] == 422
     assert one.post(LOG.request(8, 12, "b"))[0] == 422
     assert one.post(LOG.request(3, 8, "b"))[0] == 409
-    kept = sorted(path.name.split("-")[0] for path in (tmp_path / "store/evidence" / HASH).glob("*.checkpoint"))
-    assert kept == ["12", "8"]
+    kept = sorted(path.name.rsplit("-", 1)[0] for path in (tmp_path / "store/evidence" / HASH).glob("*.checkpoint"))
+    assert kept == ["checkpoint_not_consistent-12", "log_forked-8"]
     assert len(list((tmp_path / "store/evidence" / HASH).glob("*.held"))) == 2
     assert held(one) == 8
-    said = capfd.readouterr().err
-    assert (said.count('"log_forked"'), said.count('"checkpoint_not_consistent"')) == (1, 1)
+    events = [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()]
+    assert events == ["log_forked", "checkpoint_not_consistent"]
 
 
-def test_evidence_does_not_fill_the_disk(one: Running, tmp_path: Path) -> None:
+def evidence(store: Path) -> list[str]:
+    """The files that a witness kept about the log."""
+    directory = store / "evidence" / HASH
+    return sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+
+
+def said(capfd: pytest.CaptureFixture[str], event: str) -> list[dict[str, object]]:
+    """The lines of `event` since the last look."""
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    return [line for line in lines if line["event"] == event]
+
+
+def wrongly_proved(old: int, size: int) -> Request:
+    """What anybody can send: an honest head that is public, and no proof."""
+    return replace(LOG.request(old, size), proof=(b"\0" * 32,))
+
+
+def test_the_head_that_is_held_is_no_evidence(one: Running, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert one.post(wrongly_proved(0, 4))[0] == 422, "nothing is held that it could contradict"
+    assert one.post(LOG.request(0, 4))[0] == 200
+    assert one.post(wrongly_proved(4, 4))[0] == 422
+    assert (evidence(tmp_path / "store"), capfd.readouterr().err) == ([], "")
+
+
+def test_a_stranger_hides_no_fork(one: Running, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One who is faster than the log itself with each of its new heads."""
+    assert one.post(LOG.request(0, 1))[0] == 200
+    for size in range(2, 3 + MAX_EVIDENCE):
+        assert one.post(wrongly_proved(size - 1, size))[0] == 422
+        assert one.post(LOG.request(size - 1, size))[0] == 200
+    held = 2 + MAX_EVIDENCE
+    told = said(capfd, "checkpoint_not_consistent")
+    assert [line["size"] for line in told] == list(range(2, held + 1))
+    assert [line["evidence"] is None for line in told] == [False] * MAX_EVIDENCE + [True]
+    assert one.post(LOG.request(held, held, "b"))[0] == 422
+    [fork] = said(capfd, "log_forked")
+    assert fork["evidence"] is not None
+    assert Path(str(fork["evidence"])).read_bytes() == LOG.note(held, "b")
+    assert Path(str(fork["evidence"])).with_suffix(".held").read_bytes().startswith(LOG.note(held))
+
+
+def test_evidence_does_not_fill_the_disk_and_alarms_come_without_it(
+    one: Running, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert one.post(LOG.request(0, 5))[0] == 200
-    for size in range(6, 6 + MAX_EVIDENCE + 5):
-        assert one.post(LOG.request(5, size, "b"))[0] == 422
-    assert len(list((tmp_path / "store/evidence" / HASH).iterdir())) <= 2 * MAX_EVIDENCE
+    for number in range(MAX_EVIDENCE + 2):
+        assert one.post(LOG.request(5, 5, f"fork {number} "))[0] == 422
+        assert one.post(LOG.request(5, 5, f"fork {number} "))[0] == 422
+    assert len(evidence(tmp_path / "store")) == 2 * MAX_EVIDENCE
+    told = said(capfd, "log_forked")
+    assert len({line["root"] for line in told}) == len(told) == MAX_EVIDENCE + 2, "once for each"
+    assert [line["evidence"] is None for line in told] == [False] * MAX_EVIDENCE + [True] * 2
+
+
+def test_a_fork_is_told_when_its_note_cannot_be_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    calls = FailingDisk()
+    with witness(tmp_path / "count", [LOG.signer.public], calls) as running:
+        assert running.post(LOG.request(0, 5))[0] == 200
+    with witness(tmp_path / "store", [LOG.signer.public], FailingDisk(len(calls.calls))) as running:
+        assert running.post(LOG.request(0, 5))[0] == 200
+        assert running.post(LOG.request(5, 5, "b"))[0] == 422
+        [fork, lost] = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+        assert (fork["event"], fork["evidence"]) == ("log_forked", None)
+        assert (lost["event"], lost["error"]) == ("evidence_not_kept", "OSError")
+        assert running.post(LOG.request(5, 5, "b"))[0] == 422
+    assert len(evidence(tmp_path / "store")) == 2, "the next one tries again"
 
 
 def test_strangers(one: Running, tmp_path: Path) -> None:

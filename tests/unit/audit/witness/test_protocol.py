@@ -14,6 +14,8 @@ from audit.cosignatures import Cosignature, Cosigner
 from audit.merkle import EMPTY_ROOT, HASH_SIZE, Tree, leaf_hash
 from audit.notes import NoteSigner
 from audit.witness.protocol import (
+    FORKED,
+    NOT_CONSISTENT,
     SIZE_TYPE,
     Accepted,
     Behind,
@@ -27,6 +29,7 @@ from audit.witness.protocol import (
     origin_of,
     parse_request,
     read_answer,
+    suspicion,
 )
 from contracts.errors import Fault
 from tests.unit.audit.naive import mth
@@ -194,6 +197,26 @@ def test_a_fork_is_another_root_of_the_same_size() -> None:
     assert not is_fork(signed, head(4))
     assert not is_fork(Checkpoint(ORIGIN, 3, root(3)), head(3))
     assert not is_fork(Checkpoint(ORIGIN, 0, EMPTY_ROOT), Head())
+
+
+@pytest.mark.parametrize(
+    ("held", "sent", "expected"),
+    [
+        (head(7), request(7, 7, root_hash=b"r" * HASH_SIZE), FORKED),
+        (head(7), request(3, 7, root_hash=b"r" * HASH_SIZE), FORKED),  # a 409
+        (head(3), request(3, 7, root_hash=b"r" * HASH_SIZE), NOT_CONSISTENT),
+        (head(3), replace(request(3, 7), proof=()), NOT_CONSISTENT),
+        (head(7), replace(request(7, 7), proof=(b"h" * 32,)), None),
+        (Head(), replace(SIX, proof=(b"h" * 32,)), None),
+        (head(7), request(3, 5), None),
+        (head(5), request(3, 7), None),
+        (Head(), request(0, 6, STRANGER), None),
+    ],
+)
+def test_what_is_worth_an_alarm(held: Head, sent: Request, expected: str | None) -> None:
+    decision = decide(sent, LOG.public, held)
+    assert isinstance(decision, Reply)
+    assert suspicion(decision, held) == expected
 
 
 def test_the_hash_of_an_origin_is_lower_case_hexadecimal() -> None:
