@@ -1,7 +1,8 @@
 """The thread that carries correction requests to departments and sees what becomes of them.
 
 1. A request goes out when its access record is in the log, and never without: a request whose record never came (the
-   process died between the two) is dropped. At least once, under one id.
+   process died between the two) is dropped. At least once, under one id. The clerk was promised a day: from the record
+   on a request can be late or answered, whether or not it could be sent.
 2. What became of it is looked up in the store (a newer message of the record) and on the topic `replies.<node>`, which
    is read only while something is open. A reply counts under a registered key of the adapter that supplies the stream;
    it may be there before we know that the request was sent, after a death between the two.
@@ -123,35 +124,47 @@ class Carrier:
         return next((why for why in troubles if why is not None), None)
 
     def _one(self, one: Open) -> None:
-        sent = one if one.sent else self._sent(one)
-        if sent is None:
+        recorded = one if one.recorded else self._recorded(one)
+        if recorded is None:
             return
-        row, kept = self.around.rows(sent.correction.stream, sent.correction.record), sent.correction.id in self._kept
-        again = None if kept else asked_again(sent, row)
+        try:
+            if not recorded.sent:
+                recorded = self._sent(recorded)
+        finally:  # what could not be sent is late all the same
+            self._judge(recorded)
+
+    def _judge(self, one: Open) -> None:
+        row, kept = self.around.rows(one.correction.stream, one.correction.record), one.correction.id in self._kept
+        again = None if kept else asked_again(one, row)
         if again is not None:
             self.around.spool.keep(again)
             return
-        answer, now = answer_of(sent, row, kept), self.around.clock()
+        answer, now = answer_of(one, row, kept), self.around.clock()
         if answer is not None:
-            self._notice(sent, answered_notice(sent, answer, now))
-            self.around.spool.drop(sent)
-        elif is_late(sent, now):
-            told = self._notice(sent, late_notice(sent, now))
+            self._notice(one, answered_notice(one, answer, now))
+            self.around.spool.drop(one)
+        elif is_late(one, now):
+            told = self._notice(one, late_notice(one, now))
             self.around.spool.keep(told._replace(late=True, telling=None))
-        elif now > sent.correction.due_at + ABANDON_MS:
-            self.around.spool.drop(sent)
+        elif now > one.correction.due_at + ABANDON_MS:
+            self.around.spool.drop(one)
 
     # --- out (rule 1) --------------------------------------------------------------------------------------------
 
-    def _sent(self, one: Open) -> Open | None:
-        """Send it if its record is there; drop it if that will never come."""
-        if not self._recorded(one):
-            if self.around.clock() - one.correction.asked_at > ORPHAN_MS:
-                self.around.spool.drop(one)
-                self._searched.pop(one.correction.id, None)
-            return None
+    def _recorded(self, one: Open) -> Open | None:
+        """The request, once its record is there; it is dropped if that will never come."""
+        if self._is_recorded(one):
+            recorded = one._replace(recorded=True)
+            self.around.spool.keep(recorded)
+            return recorded
+        if self.around.clock() - one.correction.asked_at > ORPHAN_MS:
+            self.around.spool.drop(one)
+            self._searched.pop(one.correction.id, None)
+        return None
+
+    def _sent(self, one: Open) -> Open:
         self._send(one.correction)
-        sent = one._replace(recorded=True, sent=True)
+        sent = one._replace(sent=True)
         self.around.spool.keep(sent)
         return sent
 
@@ -166,10 +179,10 @@ class Carrier:
             self._away = error  # each try may take long: one in a look is enough
             raise
 
-    def _recorded(self, one: Open) -> bool:
+    def _is_recorded(self, one: Open) -> bool:
         first = self._searched.get(one.correction.id, one.after)
         last = min(self.around.log.size, one.after + WITHIN)
-        if one.recorded or any(_is_of(entry, one) for entry in map(self.around.log.entry, range(first, last))):
+        if any(_is_of(entry, one) for entry in map(self.around.log.entry, range(first, last))):
             self._searched.pop(one.correction.id, None)
             return True
         self._searched[one.correction.id] = last

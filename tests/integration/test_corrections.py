@@ -302,6 +302,20 @@ def test_a_death_between_notice_and_file_tells_nothing_twice(world: World, tmp_p
     assert world.notices() == [(notices.CORRECTION_LATE, None)]
 
 
+def test_what_could_not_be_sent_is_late_all_the_same_and_may_be_answered(world: World) -> None:
+    with world.transport.admin() as admin:
+        admin.delete_topic(requests_topic("police-1"))
+    ask(world)
+    start = world.city.now()
+    world.city.now = lambda: start + (DAYS * 86_400 + 60) * 1000
+    with world.carrying():
+        until(lambda: world.notices() == [(notices.CORRECTION_LATE, None)])
+        until(lambda: [(one.late, one.sent) for one in world.spool.all()] == [(True, False)])
+        world.city.store.put(IDENTITY, "card-1", example(IDENTITY, name="王小明"))
+        until(lambda: not list(world.spool.all()))
+    assert world.notices() == [(notices.CORRECTION_LATE, None), (notices.CORRECTION_ANSWERED, "corrected")]
+
+
 def test_what_is_stuck_shows_in_readyz(world: World) -> None:
     assert world.city.corrections is not None
     carrying = world.city.corrections.carrying
