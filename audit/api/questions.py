@@ -85,7 +85,7 @@ class _Page:
     def ask(self, work: Work, after: Cursor | None) -> Answered:
         hits = work.index.page(self.filters, self.limit + 1, after or self.first)
         shown, more = hits[: self.limit], len(hits) > self.limit
-        found = [hit_json(hit, proof_text(work, hit.log, hit.position) if self.proof else None) for hit in shown]
+        found = [hit_json(hit, proof_text(work, hit) if self.proof else None) for hit in shown]
         return Answered({"hits": found, "next": shown[-1].cursor.text() if more else None}, len(shown))
 
 

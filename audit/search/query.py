@@ -1,7 +1,8 @@
 """Questions to an index: pages of hits, facets with counts, a histogram over time, a live proof of a hit.
 
 1. What a hit says comes from the index, which was made from verified entries. A proof is made and checked anew,
-   from the log's directory.
+   from the log's directory: under a signed head that is one history with what was indexed, for an entry that says what
+   the hit says. A directory with another history under the same key proves nothing of ours.
 2. A page costs what it shows, not what the index holds (`filters`, rule 5); facets and histogram read every match.
 """
 
@@ -14,14 +15,15 @@ from typing import NamedTuple
 import apsw
 import orjson
 
-from audit.checkpoints import open_note
-from audit.merkle import leaf_hash, verify_inclusion
+from audit.checkpoints import Checkpoint, open_note
+from audit.merkle import leaf_hash, verify_consistency, verify_inclusion
 from audit.notes import parse_vkey
 from audit.reader import LogReader
 from audit.receipts import Proof
 from audit.search import filters as sql
 from audit.search.filters import Cursor, Filters
-from audit.search.rows import FACETS, Entry, place_of
+from audit.search.rows import FACETS, Entry, Shape, access_of, place_of
+from contracts.encoding import canonical
 from contracts.errors import Corrupt, UserError
 from contracts.text import Text
 
@@ -75,6 +77,7 @@ class Index:
         self.db = db
         self.logs = {row[0]: Log(*row) for row in db.execute("SELECT * FROM logs ORDER BY origin")}
         self._readers: dict[int, LogReader] = {}
+        self._held: set[Checkpoint] = set()  # against what was indexed: once for a page
 
     def log(self, origin: str) -> Log:
         """The log of this origin; raises `UserError`."""
@@ -106,16 +109,44 @@ class Index:
         return Stats(by_shape.total(), self._facets(by_shape), dict(sorted(hours.items())))
 
     def proof(self, hit: Hit) -> Proof:
-        """A fresh proof of a hit, checked (rule 1); raises `UserError` when the log is not there, `Corrupt`."""
-        reader = self.reader(self.log(hit.log))
-        found = reader.proof(hit.position)
+        """A fresh proof of a hit, checked (rule 1); raises as `proved`."""
+        entry, proof = self.proved(self.log(hit.log), hit.position)
+        access = access_of(entry)
+        if access is None or (access.time, access.shape) != (hit.time, _shape_of(hit)):
+            raise Corrupt(f"{hit.log}: entry {hit.position} is not what the index says of it")
+        return proof
+
+    def proved(self, log: Log, position: int) -> tuple[bytes, Proof]:
+        """An indexed entry and a fresh proof of it, checked (rule 1).
+
+        Raises `UserError` when the log is not there, `Corrupt`, and `Fault` for a head that its key did not sign.
+        """
+        reader = self.reader(log)
+        found = reader.proof(position)
         if found is None:
-            raise Corrupt(f"{hit.log}: the head does not reach entry {hit.position} any more")
+            raise Corrupt(f"{log.origin}: the head does not reach entry {position} any more")
         head = open_note(found.note, reader.key)[0]
-        leaf = leaf_hash(reader.entry(hit.position, head.size))
-        if not verify_inclusion(found.index, head.size, leaf, found.hashes, head.root):
-            raise Corrupt(f"{hit.log}: entry {hit.position} is not the one in the signed tree")
-        return found
+        if not self.is_one_history(log, head):
+            raise Corrupt(f"{log.origin}: the head of this copy is not one of the log that was indexed")
+        entry = reader.entry(position, head.size)
+        if not verify_inclusion(position, head.size, leaf_hash(entry), found.hashes, head.root):
+            raise Corrupt(f"{log.origin}: entry {position} is not the one in the signed tree")
+        return entry, found
+
+    def is_one_history(self, log: Log, head: Checkpoint) -> bool:
+        """Whether of a signed head and the log as it was indexed one extends the other, by a consistency proof from the
+        log's directory; raises as `proved`."""
+        if head in self._held:
+            return True
+        (old, old_root), (new, new_root) = sorted(((log.size, log.root), (head.size, head.root)))
+        if old in (0, new):
+            same = old == 0 or old_root == new_root
+        else:
+            proof = self.reader(log).consistency_proof(old, new)
+            same = verify_consistency(old, new, proof, old_root, new_root)
+        if same:
+            self._held.add(head)
+        return same
 
     def reader(self, log: Log) -> LogReader:
         """The log as it lies where it was indexed last; raises `UserError` when it is not there."""
@@ -187,3 +218,7 @@ class Index:
             for name in types:
                 facets["evidence_type"][name] += count
         return {name: dict(counter.most_common()) for name, counter in facets.items()}
+
+
+def _shape_of(hit: Hit) -> Shape:
+    return Shape(tuple(hit.facets[name] for name in FACETS), canonical(list(hit.types)).decode())
