@@ -3,9 +3,11 @@
 1. Only a head that the log's own key signed counts; whoever calls has verified that.
 2. A log that cannot have had that head is condemned: it is dead, and its process ends. Both signed heads are kept
    beside the log, below `evidence/`, first. A disk that does not take them saves nobody.
-3. What was proved once stays so: the head goes to where the next start reads it.
+3. What was proved once stays so: the head goes to where the next start reads it, and nobody else writes there any more,
+   whoever is still about to.
 """
 
+import threading
 from typing import Protocol
 
 from audit import notes
@@ -18,12 +20,17 @@ from contracts.errors import Corrupt, Fault
 
 WITNESS, MIRROR = "a witness", "the mirror"
 
+_disk = Disk()
+_known = threading.Lock()  # what is written to `reader.MIRRORED`, and whether the log is condemned
+
 
 class Condemned(Protocol):
     """A log that can be ended."""
 
     origin: str
 
+    @property
+    def alive(self) -> bool: ...
     def condemn(self, error: BaseException) -> None: ...
 
 
@@ -42,11 +49,19 @@ def condemn(log: Condemned, reader: LogReader, note: bytes, reason: str, whose: 
     alarm("log_contradicted", log=log.origin, holder=whose, held=held.size, reason=reason)
     bare = own_note(note, reader.key)
     path = reader.directory / "evidence" / f"{held.size}-{held.root.hex()[:16]}.checkpoint"
-    try:
-        Disk().replace_all({path: bare, path.with_suffix(".own"): reader.note(), reader.directory / MIRRORED: bare})
-    except OSError as error:
-        alarm("evidence_not_kept", log=log.origin, error=type(error).__name__)
-    log.condemn(Corrupt(reason))
+    with _known:
+        try:
+            _disk.replace_all({path: bare, path.with_suffix(".own"): reader.note(), reader.directory / MIRRORED: bare})
+        except OSError as error:
+            alarm("evidence_not_kept", log=log.origin, error=type(error).__name__)
+        log.condemn(Corrupt(reason))
+
+
+def remember(log: Condemned, reader: LogReader, note: bytes) -> None:
+    """Write down a head that `log` had for the next start, unless it is dead (rule 3). Raises OSError."""
+    with _known:
+        if log.alive:
+            _disk.replace(reader.directory / MIRRORED, note)
 
 
 def own_note(note: bytes, key: notes.NoteKey) -> bytes:

@@ -1,20 +1,23 @@
 """The few file calls of the audit log, in one place, so that a test can make each of them fail.
 
 1. A name exists for others only when its content is durable: written beside, synced, renamed, directory synced.
-2. Many files are made durable together: all written, then all synced, then all renamed, then each directory once.
-   (The first sync commits the journal of the file system for all; the rest is nearly free.)
+2. Many files are made durable together: all written, then each synced and renamed, then each directory synced once.
+   (The first sync commits the journal of the file system for all; the rest is nearly free.) Their names become durable
+   in any order: what needs an order is written one after the other.
 3. The same files are written, synced and renamed in the same order, so that a run can be repeated call by call.
 4. No error is handled here, but each names its file. After a failed write or sync nobody may go on: Linux can mark
    failed pages clean, so that reading them back proves nothing.
 5. One exception: a file that cannot be opened because too many are is waited for, `PATIENCE_S` long. Nothing was
    written; and else strangers who open connections and say nothing could end the log.
+6. A directory is durable when its parent was synced after it was made. A process that died may have left one that is
+   not; so on first use each process syncs the parents, too, up to where it could have made nothing.
 """
 
 import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -32,6 +35,9 @@ _TOO_MANY = (errno.EMFILE, errno.ENFILE)
 
 class Disk:
     """Real file calls. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._settled: set[Path] = set()  # directories that were synced, and in which none was made since
 
     def create(self, path: Path) -> int:
         """A descriptor of a new, empty file to append to; whatever had this name is gone."""
@@ -56,6 +62,10 @@ class Disk:
     def rename(self, old: Path, new: Path) -> None:
         """rename(2)."""
         old.rename(new)
+
+    def make_directory(self, path: Path) -> None:
+        """mkdir(2); one that is there is no error."""
+        path.mkdir(exist_ok=True, mode=0o750)
 
     def remove(self, path: Path) -> None:
         """unlink(2); a missing file is no error."""
@@ -113,16 +123,25 @@ class Disk:
         self.sync_directories(directories)
 
     def make_directories(self, directories: Iterable[Path]) -> set[Path]:
-        """Create what is missing; returns every directory that has to be synced, the parents of new ones included."""
+        """Create what is missing; returns every directory that has to be synced, parents as rule 6 says."""
         touched: set[Path] = set()
         for directory in sorted(directories):
             touched.add(directory)
-            parent = directory
-            while not parent.is_dir():
-                parent = parent.parent
-                touched.add(parent)
-            directory.mkdir(parents=True, exist_ok=True, mode=0o750)
+            missing = list(self._missing(directory, touched))
+            for path in reversed(missing):
+                self.make_directory(path)
+                self._settled.discard(path.parent)
         return touched
+
+    def _missing(self, directory: Path, touched: set[Path]) -> Iterator[Path]:
+        """What has to be made for `directory`, the lowest first; adds the parents whose names of it are not durable."""
+        for path in (directory, *directory.parents):
+            there = path.is_dir()
+            if there and (path.parent in self._settled or path.is_mount() or not os.access(path.parent, os.W_OK)):
+                return
+            touched.add(path.parent)
+            if not there:
+                yield path
 
     def sync_directories(self, directories: Iterable[Path]) -> None:
         """Make the names in these directories durable."""
@@ -133,6 +152,7 @@ class Disk:
                     self.sync(descriptor)
             finally:
                 os.close(descriptor)
+            self._settled.add(directory)
 
 
 def _patiently(call: Callable[[], _T]) -> _T:

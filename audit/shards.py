@@ -19,7 +19,7 @@ from audit.log import AuditLog, LogSettings
 from audit.merkle import leaf_hash, verify_inclusion
 from audit.notices import NO_OPENING
 from audit.reader import LogReader
-from audit.start import prepare
+from audit.start import prepare, signer_of
 from audit.succession import Ending
 from contracts.errors import Corrupt, Fault, Unavailable, UserError
 from contracts.text import Text
@@ -131,8 +131,11 @@ def open_after(
 
 def _begun(settings: LogSettings) -> bool:
     """Whether the log has a published entry. One that is durable only is found by whoever opens it."""
-    path = settings.directory / "checkpoint"
-    return path.is_file() and int(path.read_bytes().split(b"\n", 2)[1]) > 0
+    reader = LogReader(settings.directory, signer_of(settings).public)
+    try:
+        return (settings.directory / "checkpoint").is_file() and reader.checkpoint().size > 0
+    except Fault:
+        return True  # whoever opens it says what is wrong
 
 
 def _begin(log: AuditLog, head: Checkpoint, clock: Clock) -> None:

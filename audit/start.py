@@ -9,7 +9,7 @@
 4. The last segment is copied to a new file without its torn tail, then what was not published yet is published.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from audit.disk import Disk
 from audit.merkle import EMPTY_ROOT, Tree
 from audit.notes import NoteSigner
 from audit.publish import Press
-from audit.reader import LogReader
+from audit.reader import COSIGNED, MIRRORED, LogReader
 from audit.recovery import Segment, check_head, is_new, recover
 from audit.segments import SegmentWriter, resume
 from audit.succession import ending_of
@@ -98,7 +98,7 @@ class Start:
 
 def prepare(settings: LogSettings, disk: Disk) -> Start:
     """Rules 1 to 4. Raises `UserError`, `Corrupt`, OSError; nothing is claimed then."""
-    signer = _signer(settings)
+    signer = signer_of(settings)
     head = _head_path(settings)
     disk.sync_directories(disk.make_directories([settings.directory / "frames"]))
     with ExitStack() as claims:
@@ -112,11 +112,10 @@ def prepare(settings: LogSettings, disk: Disk) -> Start:
 def _recover(settings: LogSettings, press: Press) -> Start:
     disk, directory = press.disk, settings.directory
     reader = LogReader(directory, press.signer.public)
-    stored = [note for note in (press.look(), reader.cosigned_note(), reader.mirrored_note()) if note is not None]
-    known = [_verified(note, press) for note in (*stored, *settings.heads)]
+    known = [_verified(note, press, where) for where, note in _known(settings, press, reader)]
     if is_new(directory):
         _begin(press, known)
-    published = _verified(reader.note(), press)
+    published = _verified(reader.note(), press, str(directory / "checkpoint"))
     recovered = recover(reader, published)
     for head in known:
         check_head(head, reader, published, recovered)
@@ -136,14 +135,24 @@ def _begin(press: Press, known: Sequence[Checkpoint]) -> None:
     press.sign(Checkpoint(press.signer.public.name, 0, EMPTY_ROOT))
 
 
-def _verified(note: bytes, press: Press) -> Checkpoint:
+def _known(settings: LogSettings, press: Press, reader: LogReader) -> Iterator[tuple[str, bytes]]:
+    """Rule 2: each head that is known outside, and where that was read. A file that does not verify any more refuses
+    the start as well: whoever put an older log back would else just spoil it."""
+    kept = (press.look(), reader.cosigned_note(), reader.mirrored_note())
+    places = (press.head, settings.directory / COSIGNED, settings.directory / MIRRORED)
+    yield from ((str(place), note) for place, note in zip(places, kept, strict=True) if note is not None)
+    yield from (("the head that a witness holds", note) for note in settings.heads)
+
+
+def _verified(note: bytes, press: Press, where: str) -> Checkpoint:
     try:
         return open_note(note, press.signer.public)[0]
     except Fault as fault:
-        raise Corrupt(f"the checkpoint does not verify under this log's key: {fault.code}") from None
+        raise Corrupt(f"{where}: it does not verify under this log's key: {fault.code}") from None
 
 
-def _signer(settings: LogSettings) -> NoteSigner:
+def signer_of(settings: LogSettings) -> NoteSigner:
+    """Who signs the log's heads; raises `UserError` for a key or a name that cannot."""
     if settings.signing_key.suite.alg != "EdDSA":
         raise UserError(_NOT_ED25519, settings.origin, _NEW_LOG_KEY)
     try:

@@ -1,7 +1,8 @@
 """C2SP tlog-tiles (https://c2sp.org/tlog-tiles): which files a tree has, what they are called, what is in them.
 
 1. A tile is 256 wide. `Tile(level, index, width)`; level None is an entry bundle. Width 256 is full.
-2. Path: `tile/<L>/<N>[.p/<W>]`, N in groups of three digits, all but the last led by `x`. Exactly one spelling.
+2. Path: `tile/<L>/<N>[.p/<W>]`, N in groups of three digits, all but the last led by `x`. Exactly one spelling; up to
+   seven groups, which is more than a tree of 2^64 leaves has.
 3. A hash tile is its 32-byte hashes, one after the other. A bundle is its entries, each after its uint16 length.
 4. A tree of size n has floor(n / 256^level) hashes at each level; the last tile of a level may be partial.
 """
@@ -17,7 +18,7 @@ WIDTH = 256
 MAX_ENTRY = 0xFFFF
 MAX_LEVEL = 63
 
-_TILE = re.compile(r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
+_TILE = re.compile(r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,6 @@ def _settings(
 ) -> LogSettings:
     auditor = registry.auditors[slot.auditor]
     public = KEMS[auditor.alg].load_public(b64url_decode(auditor.public.encode()))
-    directory.parent.mkdir(parents=True, exist_ok=True)
     heads = tuple(_heads(serving, parse_vkey(slot.vkey)))
     limits = Limits() if serving.mirror_wait_s is None else MIRRORED_LIMITS
     return LogSettings(directory, slot.origin, key, public, serving.head_dir, limits, heads)

@@ -74,7 +74,7 @@ WAYS = {
     "power lost": ("power", True),
     "disk full": ("full", False),
 }
-NEED_ROOM = {"create", "write", "sync", "datasync"}
+NEED_ROOM = {"create", "write", "mkdir", "sync", "datasync"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,10 @@ class _Aimed(FailingDisk):
     def rename(self, old: Path, new: Path) -> None:
         self._where.path = new
         super().rename(old, new)
+
+    def make_directory(self, path: Path) -> None:
+        self._where.path = path
+        super().make_directory(path)
 
     def remove(self, path: Path) -> None:
         self._where.path = path

@@ -5,7 +5,8 @@
 2. With the mirror's verifier key pinned, a head is confirmed when that key cosigned it: the mirror holds every entry
    below it, durably. Without the pin a head is known, and confirms nothing.
 3. The highest head is kept beside the log (`reader.MIRRORED`), at most once in `KEEP_S` and at the end: the next start
-   refuses a log that never had it. Nobody waits for this file: the mirror says again what it holds.
+   refuses a log that never had it. A log that is condemned keeps what condemned it. Nobody waits for this file: the
+   mirror says again what it holds.
 4. `age_s` is how long ago the mirror was last heard, with its own key where it is pinned; a restart does not reset it.
 """
 
@@ -18,12 +19,11 @@ from typing import Final
 
 from audit import cosignatures
 from audit.checkpoints import Checkpoint, open_note
-from audit.contradictions import MIRROR, condemn, contradiction, own_note
-from audit.disk import Disk
+from audit.contradictions import MIRROR, condemn, contradiction, own_note, remember
 from audit.lines import alarm
 from audit.log import AuditLog
 from audit.notes import NoteKey
-from audit.reader import MIRRORED, LogReader
+from audit.reader import LogReader
 from contracts.errors import Fault
 
 KEEP_S: Final = 1.0
@@ -63,7 +63,6 @@ class MirrorHeads:
         self.log = log
         self.key = key
         self._reader = LogReader(directory, log.verifier)
-        self._file = directory / MIRRORED
         self._clock = clock
         self._changing = threading.Lock()
         self._keeping = threading.Lock()
@@ -103,7 +102,7 @@ class MirrorHeads:
                 return
             self._kept, self._kept_at = note, now
             try:
-                Disk().replace(self._file, self._ours(note))
+                remember(self.log, self._reader, self._ours(note))
             except OSError as error:
                 alarm("mirror_head_not_kept", log=self.log.origin, error=type(error).__name__)
 

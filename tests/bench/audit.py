@@ -63,6 +63,7 @@ class _Counting(Disk):
     """Counts frames and how long their syncs took."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.sync_seconds: list[float] = []
         self.bytes = 0
 

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -69,6 +70,7 @@ class FailingDisk(Disk):
     """
 
     def __init__(self, fail_at: int = -1, mode: str = "before", crash: bool = False) -> None:
+        super().__init__()
         self.calls: list[str] = []
         self._fail_at = fail_at
         self._mode = mode
@@ -110,6 +112,9 @@ class FailingDisk(Disk):
 
     def rename(self, old: Path, new: Path) -> None:
         self._step("rename", lambda: Disk.rename(self, old, new))
+
+    def make_directory(self, path: Path) -> None:
+        self._step("mkdir", lambda: Disk.make_directory(self, path))
 
     def remove(self, path: Path) -> None:
         self._step("remove", lambda: Disk.remove(self, path))
@@ -161,6 +166,10 @@ class ForgetfulDisk(FailingDisk):
         self._remember(new)
         super().rename(old, new)
         self._synced[new] = self._synced.pop(old)
+
+    def make_directory(self, path: Path) -> None:
+        self._pending.append(_Undo(path.parent, partial(shutil.rmtree, path, ignore_errors=True)))
+        super().make_directory(path)
 
     def remove(self, path: Path) -> None:
         self._remember(path)

@@ -91,7 +91,9 @@ def test_entry_bundles_are_for_auditors(directory: Path, port: int) -> None:
         "tile/2/000", "tile/1/001.p/0", "tile/0/000.p/256", "tile/0/000.p/08",
         "tile/entries/274", "tile/entries/273.p/111", "tile/data/000", "tile/8/0/000",
         "tile/00/000", "tile/0/0", "tile/0/0000", "tile/0/x000/000", "tile/0/000/", "tile/64/000", "tile/-1/000",
-        "tile/%30/000", "tile/0/00%30", "tile/0/..%2f0/000", "tile/0/%2e%2e/0/000", "tile/entries%2F000",
+        "tile/%30/000", f"tile/0/{'x111/' * 900}000", f"tile/0/{'x111/' * 1500}000",
+        f"openings/{'x111/' * 1500}000", f"tile/entries/{'x999/' * 6}999",
+        "tile/0/00%30", "tile/0/..%2f0/000", "tile/0/%2e%2e/0/000", "tile/entries%2F000",
         "tile", "tile/", "", "lock", "vkey", "frames", "openings/000", "checkpoint/", "%63heckpoint2",
     ],
 )  # fmt: skip

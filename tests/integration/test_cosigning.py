@@ -222,6 +222,7 @@ class LyingDisk(Disk):
     """A witness's disk on which the recorded checkpoint is not the one that was accepted."""
 
     def __init__(self, note: bytes) -> None:
+        super().__init__()
         self.note = note
 
     def replace(self, path: Path, data: bytes) -> None:

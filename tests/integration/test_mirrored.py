@@ -208,7 +208,9 @@ def test_a_head_that_the_log_never_had_ends_it(hasty: Mirrored, size: int) -> No
     with closing(city.client()) as client:
         for _ in range(2):
             client.post(PATH, question())
-        until(lambda: city.log.published.size == 2)
+            until(lambda: city.log.published.size == city.log.size)
+            note = LogReader(city.log_dir, SIGNER.public).note()
+            assert hasty.say(note + MIRROR.line(parse(note).text, 1_800_000_000))[0] == 200
         forked = sign(Checkpoint(SIGNER.public.name, size, root_of([leaf_hash(b"x")] * size)), SIGNER)
         forked += MIRROR.line(parse(forked).text, 1_800_000_000)
         assert hasty.say(forked)[0] == 409

@@ -23,6 +23,7 @@ class BreakingDisk(Disk):
     """Works until it is told to break."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.broken = threading.Event()
 
     def datasync(self, descriptor: int) -> None:

@@ -143,6 +143,15 @@ def test_without_the_former_log_nothing_begins(tmp_path: Path) -> None:
     assert not (tmp_path / "new/checkpoint").exists()
 
 
+@pytest.mark.parametrize("left", [b"", b"x\n", b"x\n1\n"])
+def test_a_damaged_checkpoint_is_said_as_such(tmp_path: Path, left: bytes) -> None:
+    fill(tmp_path / "old", 3)
+    go_on(tmp_path).close()
+    (tmp_path / "new/checkpoint").write_bytes(left)
+    with pytest.raises(Corrupt, match="checkpoint: it does not verify"):
+        go_on(tmp_path)
+
+
 def test_a_log_that_began_by_itself_goes_on_from_none(tmp_path: Path) -> None:
     fill(tmp_path / "old", 2)
     log = AuditLog.open(next_settings(tmp_path / "new"), no_fatal)

@@ -18,6 +18,7 @@ class KillingDisk(Disk):
     """Ends the process before its n-th call."""
 
     def __init__(self, at: int) -> None:
+        super().__init__()
         self.left = at
 
     def _step(self) -> None:
