@@ -7,6 +7,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -104,7 +105,7 @@ def _decision(item: Item) -> str:
     return _NAMES.get(decision, _said(decision)) if type(decision) is str else _said(decision)
 
 
-def _said(value: Json) -> str:
+def _said(value: Json | date) -> str:
     """In one line; a dash for nothing."""
     return " ".join(str(value).split()) if value not in (None, "") else "—"
 

@@ -2,12 +2,12 @@
 
 1. CSV has a byte order mark and one line of headings, zh-CN and English; NDJSON one object a line, the record parsed.
 2. XLSX has two rows of headings (zh-CN, English), frozen. Cells are texts and integers, never formulas; a text that
-   looks like one has the mark of an apostrophe (quotePrefix), so it stays text when it is edited. More records than a
-   sheet takes go on in the next sheet.
+   looks like one, like a number or a date (`search.cells`), has the mark of an apostrophe (quotePrefix), so it stays
+   text when it is edited. More records than a sheet takes go on in the next sheet.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from xlsxwriter import Workbook
 
 from audit.package.table import Column, Item, columns, csv_head, csv_line, row
 from audit.record import digest_text
-from audit.search.output import is_computed
+from audit.search.cells import is_misread
 from contracts.encoding import Json, canonical
 
 SHEET_ROWS = 1_048_576 - 2  # beside the headings
@@ -42,7 +42,7 @@ def write_xlsx(path: Path, items: Iterable[Item], openings: bool, rows: int = SH
 
 
 def write_sheets(
-    path: Path, title: str, of: Sequence[Column], rows: Iterable[Sequence[Json]], most: int = SHEET_ROWS
+    path: Path, title: str, of: Sequence[Column], rows: Iterable[Sequence[Json | date]], most: int = SHEET_ROWS
 ) -> None:
     """A workbook of rows under two lines of headings; raises OSError."""
     options = {"constant_memory": True, "tmpdir": str(path.parent), "strings_to_numbers": False}
@@ -72,14 +72,14 @@ class _Sheets:
         self._count = self._at = 0
         self._sheet = self._next()
 
-    def add(self, cells: Sequence[Json]) -> None:
+    def add(self, cells: Sequence[Json | date]) -> None:
         if self._at == self._most:
             self._sheet = self._next()
         for column, value in enumerate(cells):
             if type(value) is int:
                 self._sheet.write_number(self._at + 2, column, value)
             elif value is not None:
-                marked = self._marked if is_computed(value) else None
+                marked = self._marked if is_misread(value) else None
                 self._sheet.write_string(self._at + 2, column, str(value)[:MAX_CELL], marked)
         self._at += 1
 

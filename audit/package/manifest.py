@@ -21,7 +21,7 @@ from contracts.encoding import MAX_INTEGER, Json, canonical, parse_object
 from contracts.errors import Fault
 
 FORMAT: Final = "oncegate-evidence-package"
-VERSION: Final = 1
+VERSION: Final = 2  # 1 had no marks before numbers and dates in the table
 EXTRACTORS: Final = 2
 
 NAME: Final = "manifest.json"

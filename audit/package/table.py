@@ -4,18 +4,18 @@
    they are in the record: a table is read beside the records that it was made from.
 2. The columns and their cells are part of the format of a package (`manifest.VERSION`): whoever checks a package makes
    the table again from the records and compares. So they change only together with that version.
-3. A cell that a spreadsheet would compute is marked (`output.is_computed`), never changed beyond that mark.
+3. A text that a spreadsheet would misread is marked (`search.cells`), never changed beyond that mark.
 """
 
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date
 from typing import Final
 
-from audit.search.asked import ZONE
-from audit.search.output import BOM, cell, time_text
+from audit.search.cells import cell, local_time
+from audit.search.output import BOM, time_text
 from contracts.encoding import Json
 from contracts.text import Text
 
@@ -60,7 +60,7 @@ class Column:
 
     name: str
     zh: str
-    cell: Callable[[Item], Json]
+    cell: Callable[[Item], Json | date]
 
     @property
     def heading(self) -> str:
@@ -73,8 +73,8 @@ def columns(openings: bool) -> Sequence[Column]:
     return (*_RECORD, *_OPENING) if openings else _RECORD
 
 
-def row(item: Item, of: Sequence[Column]) -> list[Json]:
-    """The cells of one record: texts, integers, None."""
+def row(item: Item, of: Sequence[Column]) -> list[Json | date]:
+    """The cells of one record: texts, integers, times, None."""
     return [column.cell(item) for column in of]
 
 
@@ -88,11 +88,9 @@ def csv_line(item: Item, of: Sequence[Column]) -> bytes:
     return _line([cell(value) for value in row(item, of)]).encode()
 
 
-def beijing(milliseconds: int, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+def beijing(milliseconds: int) -> str:
     """A time for people, in Beijing time; one that no calendar of ours has, as it is."""
-    if not 0 <= milliseconds < _MAX_TIME:
-        return f"{milliseconds} ms"
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(ZONE).strftime(form)
+    return str(local_time(milliseconds)) if 0 <= milliseconds < _MAX_TIME else f"{milliseconds} ms"
 
 
 def listed(names: Mapping[str, Json]) -> str:
@@ -100,7 +98,7 @@ def listed(names: Mapping[str, Json]) -> str:
     return "; ".join(f"{name}: {_one(value)}" for name, value in sorted(names.items()))
 
 
-def _line(cells: Iterable[Json]) -> str:
+def _line(cells: Iterable[Json | date]) -> str:
     file = io.StringIO(newline="")
     csv.writer(file, lineterminator="\r\n").writerow(cells)
     return file.getvalue()
@@ -123,7 +121,7 @@ def _member(name: str, zh: str) -> Column:
     return Column(name, zh, lambda item: _text(item.members.get(name)))
 
 
-def _time(item: Item, write: Callable[[int], str]) -> Json:
+def _time(item: Item, write: Callable[[int], Json | date]) -> Json | date:
     time = item.members.get("time")
     return write(time) if type(time) is int and 0 <= time < _MAX_TIME else None
 
@@ -151,7 +149,7 @@ _MAX_TIME = 253_402_214_400_000  # 9999-12-31 UTC: no later one can be written i
 _RECORD: Sequence[Column] = (
     Column("number", "序号", lambda item: item.number),
     Column("time", "时间", lambda item: _time(item, time_text)),
-    Column("beijing_time", "北京时间", lambda item: _time(item, beijing)),
+    Column("beijing_time", "北京时间", lambda item: _time(item, local_time)),
     _member("organisation", "单位"),
     _member("unit", "处室/窗口"),
     _member("app", "审批系统"),

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from audit.review.events import Place, Subject, Whom, sound_text
-from audit.search.output import is_computed
+from audit.search.cells import unmarked
 from contracts.errors import UserError
 from contracts.text import Text
 
@@ -60,7 +60,7 @@ def read(text: str, name: str) -> Table:
         _check_header(reader.fieldnames or (), name)
         for row in reader:
             cells = {
-                column: _unmarked((value or "").strip()) for column, value in row.items() if isinstance(column, str)
+                column: unmarked((value or "").strip()) for column, value in row.items() if isinstance(column, str)
             }
             if not cells.get("explanation"):
                 empty += any(cells.values())
@@ -79,11 +79,6 @@ def _check_header(columns: Sequence[str], name: str) -> None:
     for column in (*place, *REQUIRED):
         if column not in columns:
             raise UserError(_NO_COLUMN.fill(name=column), name, _TEMPLATE)
-
-
-def _unmarked(cell: str) -> str:
-    """Without the apostrophe that our table has before what a spreadsheet would compute."""
-    return cell[1:] if cell.startswith("'") and is_computed(cell[1:]) else cell
 
 
 def _answer(line: int, cells: dict[str, str]) -> Answer:

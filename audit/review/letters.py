@@ -7,14 +7,14 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
 
-from audit.moments import moment
 from audit.review.events import Place, Whom
 from audit.review.ledger import Due
-from audit.search.asked import ZONE
+from audit.search.cells import day, local_time
 from audit.search.output import csv_text
 from contracts.encoding import Json
 from contracts.text import one_line
@@ -110,15 +110,13 @@ def _end(name: str) -> Sequence[str]:
     )
 
 
-def _row(question: Question) -> Sequence[Json]:
+def _row(question: Question) -> Sequence[Json | date]:
     record, place, due = question.record, question.place, question.due
     facts = (record.get("transaction"), record.get("app"), record.get("service_item"))
-    return (*place, _time(record), *facts, *due.whom, due.deadline, "", "")
+    return (*place, _time(record), *facts, *due.whom, day(due.deadline), "", "")
 
 
-def _time(record: Mapping[str, Json]) -> str:
+def _time(record: Mapping[str, Json]) -> Json | date:
     """Beijing time, which the unit reads; the log has Unix ms."""
     value = record.get("time")
-    if type(value) is not int:
-        return "-"
-    return moment(value).astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")
+    return local_time(value) if type(value) is int else "-"

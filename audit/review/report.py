@@ -16,6 +16,7 @@ from typing import NamedTuple
 from audit.review.events import VERDICTS, Place, Recorded, SampleDrawn, Verdict
 from audit.review.ledger import Due, Ledger, Standing
 from audit.review.samples import Sample
+from audit.search import cells
 from audit.search.output import csv_text, time_text
 from audit.search.sample import Pick
 from contracts.encoding import Json
@@ -122,7 +123,8 @@ COLUMNS = (
 
 def as_csv(found: Report) -> str:
     """One line for each record."""
-    return csv_text(COLUMNS, ([_row_json(row)[name] for name in COLUMNS] for row in found.rows))
+    told = ({**_row_json(row), "deadline": cells.day(row.due and row.due.deadline)} for row in found.rows)
+    return csv_text(COLUMNS, ([row[name] for name in COLUMNS] for row in told))
 
 
 def _row(ledger: Ledger, place: Place, pick: Pick, day: str) -> Row:

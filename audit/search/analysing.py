@@ -1,6 +1,7 @@
 """Rules (`rules`) over an index, whoever asks: the command line, or the auditor's API.
 
-1. Rows come from the index in its own order; a roster is CSV with the columns clerk, scheme and id.
+1. Rows come from the index in its own order; a roster is CSV with the columns clerk, scheme and id; marks of
+   `cells` are no part of a value.
 2. A list file of an auditor's is UTF-8 or GB18030.
 3. Rules that could not find anything, because tokens or a roster are not there, are named: silence is no finding.
 """
@@ -10,6 +11,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 from audit.review.findings import finding_id
+from audit.search.cells import unmarked
 from audit.search.output import time_text
 from audit.search.query import Index
 from audit.search.rows import Entry
@@ -37,7 +39,7 @@ def own_pairs(text: str, name: str, keys: TokenKeys) -> Iterator[tuple[bytes, by
     """Clerk and holder that are one person, from a roster; `name`: of the file. Raises `UserError`."""
     try:
         for row in csv.DictReader(io.StringIO(text, newline="")):
-            clerk, scheme, identifier = (row.get(column) for column in ("clerk", "scheme", "id"))
+            clerk, scheme, identifier = (unmarked(row.get(column) or "") for column in ("clerk", "scheme", "id"))
             if not clerk or not scheme or not identifier:
                 raise UserError(_BAD_ROSTER, name)
             holder = holder_token(keys, scheme, identifier)

@@ -1,7 +1,7 @@
 """Hits and counts for people and programs: text, JSON, CSV. Pure.
 
-1. CSV begins with a byte order mark (office programs in China need it) and has CRLF lines (RFC 4180). A cell that a
-   spreadsheet would compute gets an apostrophe.
+1. CSV begins with a byte order mark (office programs in China need it) and has CRLF lines (RFC 4180). Cells are
+   those of `cells`.
 2. Times are RFC 3339 in UTC, as everywhere in this program; the histogram's days are Beijing days.
 """
 
@@ -9,9 +9,11 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 from audit.moments import moment
 from audit.search.asked import ZONE
+from audit.search.cells import cell
 from audit.search.query import HOUR_MS, Hit, Stats
 from audit.search.rows import FACETS
 from contracts.encoding import Json
@@ -21,7 +23,6 @@ BOM = "\ufeff"
 COLUMNS = ("log", "position", "time", *FACETS, "evidence_types")
 
 _SHOWN = ("organisation", "unit", "app", "service_item", "action", "decision", "reason")
-_COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # the wide ones, too
 
 
 def time_text(milliseconds: int) -> str:
@@ -50,25 +51,13 @@ def hit_rows(hits: Iterable[Hit]) -> list[Sequence[Json]]:
     ]
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Json | date]]) -> str:
     """A whole CSV file (rule 1)."""
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows([cell(value) for value in row] for row in rows)
     return BOM + file.getvalue()
-
-
-def cell(value: Json) -> Json:
-    """A value as it stands in CSV (rule 1)."""
-    if value is None:
-        return ""
-    return f"'{value}" if is_computed(value) else value
-
-
-def is_computed(value: Json) -> bool:
-    """Whether a spreadsheet would take this text for a formula."""
-    return isinstance(value, str) and value.startswith(_COMPUTED)
 
 
 def buckets(stats: Stats, by: str) -> Mapping[str, int]:

@@ -2,7 +2,7 @@
 
 1. The case list is CSV with a header: `case`, and if known `opened`, `closed` (ISO 8601; without a zone Beijing time;
    a bare date in `closed` means the end of that day), `holder_scheme`, `holder_id`. A case with several holders has
-   several rows; times need to stand in one of them. Other columns are ignored.
+   several rows; times need to stand in one of them. Other columns are ignored. Marks of `cells` are no part of a value.
 2. `no_case`: an access names a case that the list does not have. `no_access`: a case that nobody looked anything up
    for. `closed_case`: an access after the case was closed; `not_yet_open`: one before it was opened. `wrong_holder`:
    the case has holders, and the access was about somebody else. A question by key field (a licence number, say) counts
@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from audit.search.asked import milliseconds
+from audit.search.cells import unmarked
 from audit.search.rows import Entry
 from audit.search.tokens import TokenKeys, case_token, holder_token
 from contracts.errors import UserError
@@ -89,7 +90,9 @@ def read_rows(text: str, name: str) -> list[Row]:
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         if "case" not in (reader.fieldnames or ()):
             raise UserError(_NO_COLUMN, name, _HEADER)
-        rows = [Row(reader.line_num, *((row.get(column) or "").strip() for column in COLUMNS)) for row in reader]
+        rows = [
+            Row(reader.line_num, *(unmarked((row.get(column) or "").strip()) for column in COLUMNS)) for row in reader
+        ]
     except csv.Error:
         raise UserError(_BAD_CSV, name, _HEADER) from None
     rows = [row for row in rows if row.case]

@@ -72,6 +72,7 @@ def _print_csv(
     found: "Reconciled", hits: "list[Hit | None]", ids: "list[str | None]", states: "list[State] | None"
 ) -> None:
     from audit.review.explained import state_json
+    from audit.search.cells import day
     from audit.search.output import COLUMNS, csv_text, hit_rows
 
     nothing = ("",) * len(COLUMNS)
@@ -83,7 +84,7 @@ def _print_csv(
             *(nothing if hit is None else hit_rows([hit])[0]),
             ids[number],
             told[number].get("state"),
-            told[number].get("deadline"),
+            day(told[number].get("deadline")),
         )
         for number, (finding, hit) in enumerate(zip(found.findings, hits, strict=True))
     ]

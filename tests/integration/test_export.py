@@ -36,7 +36,18 @@ from tests.unit.audit.package.items import item
 
 OTHER_KEY = NoteSigner.of(A, Ed25519PrivateKey.from_private_bytes(b"\7" * 32)).public.vkey
 WHO = ("holder=cn.uscc:SECRETHOLDER3", "log=gov.example/b")
-FORMULAS = ("=1+1", "+1", "-1", "@sum", "\u003dA1", "\uff1dA1")
+MISREAD = (
+    "=1+1",
+    "+1",
+    "-1",
+    "@sum",
+    "\u003dA1",
+    "\uff1dA1",
+    "430102198703162829",
+    "0012",
+    "2026-11",
+    "9143010012345678E9",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +62,8 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    """Records whose texts a spreadsheet would compute."""
-    records = [facts(n, unit=text, clerk=text) for n, text in enumerate(FORMULAS)]
+    """Records whose texts a spreadsheet would take for formulas, numbers, dates."""
+    records = [facts(n, unit=text, clerk=text) for n, text in enumerate(MISREAD)]
     write(tmp_path / "a", A, records)
     key_file(tmp_path / "one.pem", AUDITOR)
     assert index(tmp_path, str(tmp_path / "a"), *keys(tmp_path, "one")) == 0
@@ -128,18 +139,20 @@ def _told_xlsx(path: Path) -> str:
     return repr(_xlsx(path))
 
 
-def test_what_a_spreadsheet_would_compute_is_text(hostile: Path) -> None:
+def test_what_a_spreadsheet_would_misread_is_text(hostile: Path) -> None:
     opened = ("--openings", *keys(hostile, "one"))
     rows = _csv(export(hostile, "h.csv", *opened))
     for column in ("处室/窗口 unit", "窗口人员 clerk"):
-        assert [row[column] for row in rows] == [f"'{text}" for text in FORMULAS]
+        assert [row[column] for row in rows] == [f"'{text}" for text in MISREAD]
     path = export(hostile, "h.xlsx", *opened)
     sheet = _xlsx(path)
-    assert [row[list(sheet[1]).index("unit")] for row in sheet[2:]] == list(FORMULAS)
+    assert [row[list(sheet[1]).index("unit")] for row in sheet[2:]] == list(MISREAD)
     with zipfile.ZipFile(path) as book:
         cells, styles = book.read("xl/worksheets/sheet1.xml").decode(), book.read("xl/styles.xml").decode()
     assert "<f>" not in cells
     assert 'quotePrefix="1"' in styles
+    assert [row["序号 number"] for row in rows] == [str(n) for n in range(1, 11)]
+    assert [row[0] for row in sheet[2:]] == list(range(1, 11))
 
 
 def test_more_records_than_a_sheet_takes(tmp_path: Path) -> None:

@@ -61,9 +61,21 @@ def test_long_names_of_units_have_files_too() -> None:
     assert all(len(name) <= letters.MAX_FILE_NAME for name in names)
 
 
-def test_a_unit_that_a_spreadsheet_would_compute_is_the_same_unit() -> None:
-    question = QUESTION._replace(due=DUE._replace(whom=Whom("+housing", "-1")))
+@pytest.mark.parametrize(
+    ("whom", "written"),
+    [
+        (Whom("+housing", "-1"), ["'+housing", "'-1"]),
+        (Whom("2026-11", "0012"), ["'2026-11", "'0012"]),
+        (Whom("2026-11", "0012"), ["2026-11", "0012"]),
+    ],
+)
+def test_a_unit_that_a_spreadsheet_would_misread_is_the_same_unit(whom: Whom, written: list[str]) -> None:
+    """With the mark, and without it, as from a cell that was edited."""
+    question = QUESTION._replace(due=DUE._replace(whom=whom))
     rows = list(csv.reader(io.StringIO(letters.table([question]).removeprefix("\ufeff"), newline="")))
+    assert rows[1][3] == "2025-11-22 00:13:20"
+    assert rows[1][7:10] == [*(f"'{name}" for name in whom), "2026-12-04"]
+    rows[1][7:9] = written
     rows[1][-1] = "办件"
     file = io.StringIO(newline="")
     csv.writer(file).writerows(rows)

@@ -50,6 +50,12 @@ def test_one_access(case: str | None, when: str, holder: str | None, kinds: list
     assert unused == {"K1", "K2", "K3"} - {case}
 
 
+def test_a_list_from_a_spreadsheet_may_have_marks() -> None:
+    marked = "case,holder_scheme,holder_id\n'2026-000118,cn.ric,'430102198703162829\n"
+    plain = read_rows(marked.replace("'", ""), "cases.csv")
+    assert read_rows(marked, "cases.csv") == plain
+
+
 def test_an_unknown_case_is_not_named() -> None:
     (found, *_) = reconcile(CASES, [_access("K9", "2026-11-02")]).findings
     assert found.case is None
