@@ -25,6 +25,7 @@ from audit.mirror.judge import Facts, Log
 from audit.mirror.orders import MirroredOrders
 from audit.mirror.source import LogSource, NotAdmitted, Strange
 from audit.notes import NoteKey, parse_vkey
+from audit.orders.authority import Authority
 from audit.orders.chain import Keys
 from contracts.errors import Fault, Unavailable
 
@@ -50,7 +51,7 @@ class Follower:
     facts: Facts
     confirming: Confirming
     orders: MirroredOrders
-    orders_key: Callable[[], NoteKey | None] = lambda: None
+    authority: Callable[[], Authority | None] = lambda: None
 
     @classmethod
     def of(
@@ -60,10 +61,10 @@ class Follower:
         clock: Callable[[], float],
         since: float,
         cosigner: Cosigner | None = None,
-        orders_key: Callable[[], NoteKey | None] = lambda: None,
+        authority: Callable[[], Authority | None] = lambda: None,
         keys: Callable[[], Keys] = dict,
     ) -> "Follower":
-        """`since`: from when on silence counts. `cosigner`: the mirror's own key. `orders_key`: whose orders count.
+        """`since`: from when on silence counts. `cosigner`: the mirror's own key. `authority`: whose orders count.
         `keys`: of the logs that are listed, by origin.
 
         Raises `Corrupt`, OSError, and `Fault` for a vkey that is none.
@@ -71,8 +72,8 @@ class Follower:
         key = parse_vkey(log.vkey)
         copy = Copy(directory / "logs" / slot_name(log.slot), key)
         facts = Facts(log, None, copy.size, copy.size, since, since, ending=copy.ending, beginning=copy.beginning)
-        orders = MirroredOrders(copy, key, keys=keys)
-        return cls(directory, key, copy, clock, facts, Confirming(cosigner, clock), orders, orders_key)
+        orders = MirroredOrders(copy, key, keys=keys, clock=clock)
+        return cls(directory, key, copy, clock, facts, Confirming(cosigner, clock), orders, authority)
 
     def look(self, client: Client | None, advanced: Callable[[int], None] = lambda _: None) -> bool:
         """Once: fetch the head from the gateway that serves this log, and follow it (rule 1); whether all went well."""
@@ -126,7 +127,7 @@ class Follower:
     def _carry_out(self, source: LogSource | None) -> bool:
         """Rule 4; nothing to copy is told by it."""
         try:
-            code, detail = self.orders.look(source, self.orders_key())
+            code, detail = self.orders.look(source, self.authority())
         except (NotAdmitted, Unavailable):
             code, detail = self.orders.trouble
         self.facts = replace(self.facts, trouble=code, detail=detail)

@@ -70,11 +70,6 @@ class Listed:
         """Whose orders about openings count for the log of `slot`."""
         return None if self._snapshot is None else authority_of(self._snapshot, slot)
 
-    def orders_key(self, slot: str) -> NoteKey | None:
-        """The auditor's key among them."""
-        found = self.authority(slot)
-        return None if found is None else found.auditor
-
     def keys(self) -> Mapping[str, NoteKey]:
         """Of all logs, by origin."""
         return {} if self._snapshot is None else listed_keys(self._snapshot)

@@ -6,27 +6,34 @@
 2. A notice whose order nobody gives, or that does not count, is an alarm until there is one: `order_missing`,
    `order_invalid`. So is one that is said again, or after a higher number (`state`, 2). Other orders are carried out
    meanwhile.
-3. A row that came empty, and that no order explains, is an alarm: `opening_missing`. Of a closed log that is said once
+3. What both signed is decided here, too (`decide.again`): nothing of a copy under a legal hold is erased, and nothing
+   before its time. The order waits then, and that is an alarm: `order_held`, `order_early`.
+4. A row that came empty, and that no order explains, is an alarm: `opening_missing`. Of a closed log that is said once
    the logs that go on from it are here, too.
-4. How far this went is kept in `orders/followed`, so that alarms outlive the process. It may be behind: everything may
+5. How far this went is kept in `orders/followed`, so that alarms outlive the process. It may be behind: everything may
    be done twice.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from audit import holds
 from audit.disk import Disk
 from audit.mirror.copy import Copy
 from audit.mirror.order_progress import Part, Progress, read
 from audit.mirror.source import LogSource
 from audit.notes import NoteKey
 from audit.orders import files
+from audit.orders.authority import Authority
 from audit.orders.chain import Chain, Keys, at_hand
+from audit.orders.decide import Situation, again
 from audit.orders.erase import slices
-from audit.orders.order import ERASE, check
-from audit.orders.state import Noticed, State, fold, noticed, notices_in
+from audit.orders.order import ERASE, Order, check
+from audit.orders.situation import situation
+from audit.orders.state import Noticed, State, noticed, notices_in
 from audit.ranges import NONE, Ranges
 from audit.reader import LogReader
 from audit.tiles import WIDTH
@@ -37,29 +44,45 @@ SPARSE: Final = 4096  # entries after which progress is written though nothing e
 Trouble = tuple[str, str]  # code and detail; two empty texts: none
 WELL: Final[Trouble] = ("", "")
 
+_WAITS: Final[Mapping[str, str]] = {
+    "order_log_held": "order_held",
+    "retention_running": "order_early",
+    "entry_without_time": "order_early",
+}
+
 
 class MirroredOrders:
-    """Of one copy. Not for several threads. `keys`: of the logs that are listed, by origin."""
+    """Of one copy. Not for several threads. `keys`: of the logs that are listed, by origin. `clock` gives Unix
+    seconds."""
 
-    def __init__(self, copy: Copy, key: NoteKey, disk: Disk | None = None, keys: Callable[[], Keys] = dict) -> None:
+    def __init__(
+        self,
+        copy: Copy,
+        key: NoteKey,
+        disk: Disk | None = None,
+        keys: Callable[[], Keys] = dict,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         """Raises `Corrupt`, OSError."""
         self._copy = copy
         self._disk = disk or Disk()
         self._keys = keys
+        self._clock = clock
         self._reader = LogReader(copy.directory, key)
         self._file = copy.directory / files.DIRECTORY / "followed"
         self._stored = self._done = read(self._file)
+        self._situations: dict[tuple[str, int], Situation] = {}  # of orders that wait
         self.trouble = WELL  # what the last look said
 
-    def look(self, source: LogSource | None, auditor: NoteKey | None) -> Trouble:
-        """Once, over a copy that is even with its head. `auditor`: whose orders count; None: nobody's, as yet.
+    def look(self, source: LogSource | None, authority: Authority | None) -> Trouble:
+        """Once, over a copy that is even with its head. `authority`: whose orders count; None: nobody's, as yet.
 
         Raises `Unavailable`, `NotAdmitted` of the source; OSError.
         """
-        self.trouble = self._look(source, auditor)
+        self.trouble = self._look(source, authority)
         return self.trouble
 
-    def _look(self, source: LogSource | None, auditor: NoteKey | None) -> Trouble:
+    def _look(self, source: LogSource | None, authority: Authority | None) -> Trouble:
         size, before = self._copy.published.size, self._done
         if self._copy.size != size:
             return WELL
@@ -69,8 +92,8 @@ class MirroredOrders:
         if now.size == before.size and not before.waits:
             return WELL
         empty = before.empty | _empty_rows(self._reader, before.part("").size, size)
-        troubles = self._settle(now, logs, source, auditor)
-        empty -= _erased(self._reader, auditor, chain) if empty else NONE
+        troubles = self._settle(now, logs, source, authority)
+        empty -= _erased(self._reader, authority, chain) if empty else NONE
         settled = {name: _waiting(now.part(name), name, troubles) for name in logs}
         self._keep(Progress({**now.parts, **settled}, empty))
         if empty and not chain.missing:
@@ -86,33 +109,35 @@ class MirroredOrders:
         return Part(size, (*before.places, *new), (*before.waiting, *new))
 
     def _settle(
-        self, now: Progress, logs: dict[str, LogReader], source: LogSource | None, auditor: NoteKey | None
+        self, now: Progress, logs: dict[str, LogReader], source: LogSource | None, authority: Authority | None
     ) -> dict[tuple[str, int], Trouble]:
-        """Rules 1 and 2, for the notices that wait: what is wrong, by log and place."""
+        """Rules 1 to 3, for the notices that wait: what is wrong, by log and place."""
         said = {
             (name, one.index): one
             for name, log in logs.items()
             for one in _at(log, now.part(name).waiting, now.part(name).size)
         }
-        if auditor is None:
+        if authority is None:
             unlisted = "the registry lists no key for orders about this log"
             return {where: ("order_invalid", f"{_place(one)}: {unlisted}") for where, one in said.items()}
+        auditor = authority.auditor
         troubles = {where: self._fetch(one, logs[where[0]].key, source, auditor) for where, one in said.items()}
-        for one in self._counting(now, logs, auditor) if said else ():
+        for one, order in self._counting(now, logs, auditor) if said else ():
             where = "" if one.log == self._reader.key.name else one.log, one.index
             if where in said:
-                troubles[where] = WELL
-                self._carry_out(one)
+                troubles[where] = self._carry_out(one, order, authority)
         return {where: trouble for where, trouble in troubles.items() if trouble != WELL}
 
-    def _counting(self, now: Progress, logs: dict[str, LogReader], auditor: NoteKey) -> list[Noticed]:
-        """The notices whose orders count, of all that there are."""
-        state, found = State(), list[Noticed]()
+    def _counting(self, now: Progress, logs: dict[str, LogReader], auditor: NoteKey) -> Iterator[tuple[Noticed, Order]]:
+        """The notices whose orders count, with these, of all that there are."""
+        state = State()
         for name, log in logs.items():
-            said = list(_at(log, now.part(name).places, now.part(name).size))
-            state = fold(said, self._reader.key.name, files.orders_of(self._reader, auditor, log.key), state)
-            found += said
-        return [one for one in found if one not in state.unordered]
+            orders = files.orders_of(self._reader, auditor, log.key)
+            for one in _at(log, now.part(name).places, now.part(name).size):
+                order = orders(one.order)
+                state = state.after(one, order)
+                if order is not None and one not in state.unordered:
+                    yield one, order
 
     def _fetch(self, said: Noticed, key: NoteKey, source: LogSource | None, auditor: NoteKey) -> Trouble:
         """Put the order of a notice beside the copy; what to say if that notice does not count then. `key`: of the log
@@ -130,13 +155,26 @@ class MirroredOrders:
             order = check(note, auditor, key, self._reader.key.name)
             self._disk.replace(files.order_path(self._copy.directory, order.digest), note)
 
-    def _carry_out(self, said: Noticed) -> None:
-        if said.action == ERASE:
-            for part in slices(said.positions):
-                self._copy.erase(part)
+    def _carry_out(self, said: Noticed, order: Order, authority: Authority) -> Trouble:
+        """Rule 3."""
+        refused = again(order, self._situation(order, authority), int(self._clock() * 1000))
+        if refused is not None:
+            return _WAITS.get(refused.code, "order_invalid"), f"{_place(said)}: {refused.what.en}"
+        for part in slices(order.positions) if order.action == ERASE else ():
+            self._copy.erase(part)
+        return WELL
+
+    def _situation(self, order: Order, authority: Authority) -> Situation:
+        """The entries of an order that waits are read once: they stay what they are."""
+        days, size = authority.retention_days, self._copy.size
+        there = order.digest, min(size, order.positions.last + 1)
+        if there not in self._situations:
+            self._situations[there] = situation(order, self._reader, size, State(), days)
+        held = holds.read(self._copy.directory) is not None
+        return replace(self._situations[there], size=size, retention_days=days, held=held)
 
     def _keep(self, done: Progress) -> None:
-        """Rule 4."""
+        """Rule 5."""
         self._done, stored = done, self._stored
         if done.differs(stored) or done.size - stored.size >= SPARSE:
             self._disk.replace(self._file, done.encode())
@@ -158,7 +196,7 @@ def _waiting(part: Part, name: str, troubles: dict[tuple[str, int], Trouble]) ->
 
 
 def _empty_rows(reader: LogReader, first: int, size: int) -> Ranges:
-    """Rule 3: those of the entries from `first` to below `size`."""
+    """Rule 4: those of the entries from `first` to below `size`."""
     empty: list[int] = []
     for number in range(first // WIDTH, -(-size // WIDTH)):
         rows = enumerate(reader.rows(number, size), number * WIDTH)
@@ -166,9 +204,9 @@ def _empty_rows(reader: LogReader, first: int, size: int) -> Ranges:
     return Ranges.single(empty)
 
 
-def _erased(reader: LogReader, auditor: NoteKey | None, chain: Chain) -> Ranges:
+def _erased(reader: LogReader, authority: Authority | None, chain: Chain) -> Ranges:
     """By orders that are here."""
     found = NONE
-    for order in files.on_file(reader, auditor, chain.keys) if auditor is not None else ():
+    for order in files.on_file(reader, authority.auditor, chain.keys) if authority is not None else ():
         found |= order.positions if order.action == ERASE else NONE
     return found

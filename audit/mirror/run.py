@@ -127,8 +127,8 @@ class Mirror:
 
     def _follower(self, log: Log, since: float) -> Follower:
         if log not in self.followers:
-            key, where = partial(self.listed.orders_key, log.slot), self.config.directory
-            self.followers[log] = Follower.of(where, log, self.clock, since, self.cosigner, key, self.listed.keys)
+            whose, where = partial(self.listed.authority, log.slot), self.config.directory
+            self.followers[log] = Follower.of(where, log, self.clock, since, self.cosigner, whose, self.listed.keys)
         return self.followers[log]
 
     def _keep_looking(self, log: Log) -> None:

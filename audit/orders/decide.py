@@ -67,7 +67,12 @@ class Refused:
 
 def decide(order: Order, here: Situation, now: int) -> Refused | None:
     """None: carry it out. `now` in Unix ms."""
-    return _of_log(order, here) or _of_order(order, here) or (retention(here, now) if order.action == ERASE else None)
+    return _of_log(order, here) or _of_order(order, here) or _of_time(order, here, now)
+
+
+def again(order: Order, here: Situation, now: int) -> Refused | None:
+    """As `decide`, for whoever carries out an order that somebody else did before: all but rules 2 and 3."""
+    return _of_log(order, here) or _of_time(order, here, now)
 
 
 def _of_log(order: Order, here: Situation) -> Refused | None:
@@ -92,8 +97,12 @@ def _of_order(order: Order, here: Situation) -> Refused | None:
     return None
 
 
+def _of_time(order: Order, here: Situation, now: int) -> Refused | None:
+    return retention(here, now) if order.action == ERASE else None
+
+
 def retention(here: Situation, now: int) -> Refused | None:
-    """Rule 4: whether something must wait; `now` in Unix ms."""
+    """Rule 4: whether erasing must wait; `now` in Unix ms."""
     if here.held:
         return _refused("order_log_held")
     if here.timeless is not None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from audit.notes import NoteKey, parse_vkey
 from audit.orders.chain import at_hand
-from audit.orders.decide import Refused, Situation, retention
+from audit.orders.decide import Refused, retention
 from audit.orders.order import ERASE, Order
-from audit.orders.situation import times_of
+from audit.orders.situation import situation
 from audit.orders.state import State, standing
 from audit.reader import LogReader
 from contracts.errors import Fault, UserError
@@ -43,12 +43,13 @@ def now_s() -> int:
 
 
 def refuse_too_early(order: Order, reader: LogReader, size: int) -> None:
-    """An order to erase what no registry may erase yet is not signed at all; raises `UserError`, `Corrupt`."""
-    if order.action != ERASE:
-        return
-    newest, timeless = times_of(order, reader, size)
-    here = Situation(order.origin, size, MIN_RETENTION_DAYS, State(), 0, newest, timeless)
-    raise_refused(retention(here, order.time * 1000))
+    """An order to erase what no registry may erase yet, or what a hold on this copy keeps, is not signed at all.
+
+    Raises `UserError`, `Corrupt`.
+    """
+    if order.action == ERASE:
+        here = situation(order, reader, size, State(), MIN_RETENTION_DAYS)
+        raise_refused(retention(here, order.time * 1000))
 
 
 def raise_refused(refused: Refused | None) -> None:

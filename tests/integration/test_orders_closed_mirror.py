@@ -32,7 +32,7 @@ from tests.integration.closed_orders_world import (
     signed,
 )
 from tests.integration.mirror_world import ROOT, SLOT, Gateway, Watched
-from tests.integration.orders_world import AUDITOR_ORDERS, NOW, anywhere, both_signed, order, sealed_rows
+from tests.integration.orders_world import AUDITOR_ORDERS, AUTHORITY, NOW, anywhere, both_signed, order, sealed_rows
 from tests.integration.test_shards import NEXT
 
 ENTRIES = 258
@@ -81,16 +81,16 @@ def test_rows_of_a_closed_log_are_asked_for_once_the_next_one_is_here(served: Ga
     source = served.source(SLOT)
     orders = MirroredOrders(copy, SIGNER.public, keys=lambda: KEYS)
     assert copy.follow(source.note(), source) is None
-    assert orders.look(source, AUDITOR_ORDERS.public) == WELL
+    assert orders.look(source, AUTHORITY) == WELL
     following = Copy(tmp_path / "mirror/logs" / NEW_SLOT, NEXT)
     path = files.order_path(tmp_path / OLD, order(ERASE, "5").digest)
     path.rename(tmp_path / "kept")
     assert following.follow(served.source().note(), served.source()) is None
-    assert orders.look(source, AUDITOR_ORDERS.public)[0] == "opening_missing"
+    assert orders.look(source, AUTHORITY)[0] == "opening_missing"
     orders = MirroredOrders(copy, SIGNER.public, keys=lambda: KEYS)  # a restart
-    assert orders.look(source, AUDITOR_ORDERS.public)[0] == "opening_missing"
+    assert orders.look(source, AUTHORITY)[0] == "opening_missing"
     (tmp_path / "kept").rename(path)
-    assert orders.look(source, AUDITOR_ORDERS.public) == WELL
+    assert orders.look(source, AUTHORITY) == WELL
 
 
 def test_an_order_that_nobody_gives_is_an_alarm_until_there_is_one(served: Gateway, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def _follow(served: Gateway, root: Path, disk: FailingDisk) -> None:
         copy = Copy(root / slot, key, disk, chunk=1)
         orders = MirroredOrders(copy, key, disk, lambda: KEYS)
         assert copy.follow(source.note(), source) is None
-        assert orders.look(source, AUDITOR_ORDERS.public) == WELL
+        assert orders.look(source, AUTHORITY) == WELL
 
 
 def test_a_death_at_any_file_call_is_made_good(served: Gateway, tmp_path: Path) -> None:

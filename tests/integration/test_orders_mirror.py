@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from audit import holds
+from audit.disk import Disk
 from audit.mirror.copy import Copy
 from audit.mirror.orders import WELL, MirroredOrders
 from audit.notices import NO_OPENING
-from audit.orders import files
+from audit.orders import files, making
 from audit.orders.giving import give
 from audit.orders.order import ERASE, LIFT, RESTRICT, Order, sign
 from audit.orders.state import notice_of, restricted
@@ -19,11 +21,13 @@ from audit.reader import LogReader
 from audit.tiles import prefixed, split_entries
 from audit.verify import verify
 from contracts.edge import keys
-from contracts.errors import Fault
+from contracts.errors import Fault, UserError
 from tests.integration.audit_support import SIGNER, FailingDisk, ForgetfulDisk, open_log
 from tests.integration.mirror_world import ROOT, Gateway, Watched, gateway
 from tests.integration.orders_world import (
     AUDITOR_ORDERS,
+    AUTHORITY,
+    DAY_MS,
     NOW,
     anywhere,
     both_signed,
@@ -162,6 +166,47 @@ def test_an_order_of_yesterday_does_nothing_today(served: Gateway, tmp_path: Pat
         watched.fresh()
 
 
+def test_nothing_of_a_held_copy_is_erased(served: Gateway, tmp_path: Path) -> None:
+    """The gateway has no hold, and erases; the copy keeps the row until the hold is released."""
+    watched = Watched(tmp_path, [served.url])
+    assert watched.look() == []
+    holds.place(Disk(), watched.copy, holds.Hold("court order", "city court", int(NOW * 1000)))
+    carry_out(served.directory, order(ERASE, "5"))
+    for _ in range(2):
+        assert watched.look() == [("order_held", "slot-1")]
+        assert len(sealed_rows(watched.copy, parse("5"))) == 1
+        watched.fresh()
+    carry_out(served.directory, order(RESTRICT, "7", number=2))
+    assert watched.look() == [("order_held", "slot-1")]
+    assert restricted(LogReader(watched.copy, SIGNER.public), 260).text() == "7", "the others are carried out"
+    with pytest.raises(UserError, match="legal hold"):  # nor is another one signed over it
+        making.refuse_too_early(order(ERASE, "6", number=3), LogReader(watched.copy, SIGNER.public), 260)
+    holds.release(Disk(), watched.copy)
+    assert watched.look() == []
+    assert sealed_rows(watched.copy, parse("5")) == []
+
+
+def test_nothing_is_erased_before_its_time(tmp_path: Path) -> None:
+    """Whoever has both keys signs, and writes the notice with a program of their own."""
+    early, young = order(ERASE, "5"), int(NOW * 1000) - 3 * DAY_MS
+    log = open_log(tmp_path / "log")
+    fill_old(log, 10, young)
+    files.order_path(tmp_path / "log", early.digest).parent.mkdir()
+    files.order_path(tmp_path / "log", early.digest).write_bytes(both_signed(early))
+    log.append_blocking(notice_of(early, int(NOW * 1000)).encode(), NO_OPENING)
+    log.close()
+    with gateway(tmp_path / "log") as served:
+        registered(tmp_path / "registry")
+        watched = Watched(tmp_path, [served.url])
+        for days in (0, AUTHORITY.retention_days - 4):
+            watched.time.now = NOW + days * DAY_MS / 1000
+            assert ("order_early", "slot-1") in watched.look()
+            assert len(sealed_rows(watched.copy, parse("5"))) == 1
+        watched.time.now = NOW + (AUTHORITY.retention_days - 3) * DAY_MS / 1000
+        assert ("order_early", "slot-1") not in watched.look()
+        assert sealed_rows(watched.copy, parse("5")) == []
+
+
 def test_what_one_party_erases_by_hand_shows(served: Gateway, tmp_path: Path) -> None:
     before = Watched(tmp_path, [served.url])
     assert before.look() == []
@@ -212,7 +257,7 @@ def _follow(served: Gateway, directory: Path, disk: FailingDisk) -> None:
     copy = Copy(directory, SIGNER.public, disk, chunk=1)
     orders, source = MirroredOrders(copy, SIGNER.public, disk), served.source()
     assert copy.follow(source.note(), source) is None
-    assert orders.look(source, AUDITOR_ORDERS.public) == WELL
+    assert orders.look(source, AUTHORITY) == WELL
 
 
 def test_a_death_at_any_file_call_is_made_good(served: Gateway, tmp_path: Path) -> None:
