@@ -1,12 +1,10 @@
 """`oncegate-audit export`: records that were searched for, into one file.
 
 1. What would refuse the export is found out first; then it is recorded in the auditors' own log; then it is written.
-2. The whole export is one state of the index, whatever follows meanwhile.
-3. `--extractor NAME=KEY` signs: name and key stand together, so that nobody signs for the other.
+2. `--extractor NAME=KEY` signs: name and key stand together, so that nobody signs for the other.
 """
 
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -92,6 +90,8 @@ def export_command(
     keys: Keys = None,
 ) -> None:
     """Records into one file: an evidence package (.zip), .csv, .xlsx or .ndjson. 导出证据文件包或表格。"""
+    from audit.search.session import session
+
     wanted = form or _ENDINGS.get(into.suffix.lower(), "")
     if wanted not in FORMATS:
         raise UserError(_FORMAT, str(into), _FORMATS)
@@ -100,7 +100,7 @@ def export_command(
     if wanted != PACKAGE and (extractors or vkeys):
         raise UserError(_ONLY_PACKAGE, wanted, _ONLY)
     people = _extractors(extractors or []) if wanted == PACKAGE else ()
-    with _asked(index, words or [], keys or []) as asked:
+    with session(index, words or [], keys or []) as asked:
         selection = _selection(asked, keys or [], openings)
         if wanted == PACKAGE:
             count = _package(asked, selection, into, people, [vkey_of(text) for text in vkeys or []])
@@ -109,19 +109,6 @@ def export_command(
         else:
             count = _flat(asked, selection, into, wanted)
     _tell(into, count, digests=wanted == PACKAGE)
-
-
-@contextmanager
-def _asked(index: Path, words: "Sequence[str]", keys: "Sequence[Path]") -> "Iterator[Session]":
-    """The question, over one state of the index (rule 2)."""
-    from audit.search.session import session
-
-    with session(index, words, keys) as asked:
-        asked.index.db.execute("BEGIN")
-        try:
-            yield asked
-        finally:
-            asked.index.db.execute("ROLLBACK")
 
 
 def _selection(asked: "Session", keys: "Sequence[Path]", openings: bool) -> "Selection":
@@ -193,7 +180,7 @@ def _items(selection: "Selection", advance: "Callable[[int], None]") -> "Iterato
 
 
 def _extractors(given: "Sequence[str]") -> "Sequence[Extractor]":
-    """The two, with keys or without (rule 3); raises `UserError`."""
+    """The two, with keys or without (rule 2); raises `UserError`."""
     from audit.package.make import Extractor
 
     split = [one.partition("=") for one in given]

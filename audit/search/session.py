@@ -3,6 +3,8 @@
 1. People in the question need the keys that the index was made with; without them it is refused, not answered "none".
 2. `-` as the value of clerk, case or holder is read from standard input, so that it stands in no history of commands.
 3. Where the index names a log of searches, the question is recorded there first (`own_log`).
+4. A question sees one state of the index from beginning to end (a read transaction), whoever follows a log meanwhile:
+   what is shown is of the logs and sizes that the record names.
 """
 
 import sys
@@ -69,6 +71,7 @@ def session(path: Path, words: Sequence[str], key_paths: Sequence[Path]) -> Iter
         keys, auditors = load_keys(meta(db)["salt"], key_paths)
         require(known_checks(db), {} if keys is None else checks(keys), asked.people)
         index = Index(db)
+        db.execute("BEGIN")  # rule 4; it ends with the connection
         log = None if asked.log is None else index.log(asked.log).number
         yield Session(index, keys, auditors, asked, filters_of(asked, keys, log))
 

@@ -1,17 +1,20 @@
 """The auditors' own searches leave a record in a log of theirs, before anything is shown."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from audit.cli import app
 from audit.notes import parse_vkey
 from audit.reader import LogReader
+from audit.search.session import session
 from contracts.edge.keys import create_signing_key, write_hpke_public
 from contracts.edge.output import execute
 from tests.integration.audit_support import AUDITOR
-from tests.integration.search_world import B, Out, ask, build_town, index, keys
+from tests.integration.search_world import A, B, Out, ask, build_town, facts, index, keys, write
 
 
 @pytest.fixture(autouse=True)
@@ -37,20 +40,24 @@ def office(town: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def questions(office: Path) -> list[dict[str, Any]]:
+    """The published entries of the own log."""
+    reader = LogReader(office / "own", parse_vkey((office / "own/vkey").read_text().strip()))
+    return [json.loads(entry) for entry in reader.entries(0, reader.checkpoint().size)]
+
+
 def test_searches_leave_a_record_without_people(town: Path, office: Path, capsys: Out) -> None:
     ask(office, capsys, "clerk=clerk-secret-3", "organisation=housing", *keys(town, "one"))
     assert (
         execute(app, ["stats", str(office / "index"), "holder=cn.uscc:SECRETHOLDER3", *keys(town, "one", "two")]) == 0
     )
-    reader = LogReader(office / "own", parse_vkey((office / "own/vkey").read_text().strip()))
-    entries = reader.entries(0, 2)
-    first, second = map(json.loads, entries)
+    first, second = questions(office)
     assert (first["kind"], first["command"], first["count"], len(first["auditors"])) == ("search", "search", 1, 1)
     assert first["filters"]["organisation"] == ["housing"]
     assert len(bytes.fromhex(first["filters"]["clerk"])) == 16
     assert (second["command"], second["count"], len(second["auditors"])) == ("stats", 2, 2)
     assert first["logs"] == [{"origin": B, "size": 22}]
-    assert b"SECRET" not in b"".join(entries).upper()
+    assert "SECRET" not in json.dumps([first, second]).upper()
 
 
 def test_no_record_no_answer(office: Path, capsys: Out) -> None:
@@ -58,6 +65,20 @@ def test_no_record_no_answer(office: Path, capsys: Out) -> None:
     capsys.readouterr()
     assert execute(app, ["search", str(office / "index")]) == 2
     assert not capsys.readouterr().out
+
+
+def test_a_question_sees_the_state_that_its_record_names(town: Path, office: Path) -> None:
+    write(office / "a", A, [facts(n) for n in range(3)])
+    shutil.copytree(town / "b", office / "b")
+    with session(office / "index", [], []) as asked:
+        write(office / "b", B, [facts(n) for n in range(20, 25)])
+        assert index(office, str(office / "a"), str(office / "b"), *keys(town, "one", "two")) == 0  # a new log, too
+        hits = asked.index.page(asked.filters, 100)
+        assert {(hit.log, hit.position) for hit in hits} == {(B, n) for n in range(20)}
+        asked.record("search", len(hits))
+    assert questions(office)[-1]["logs"] == [{"origin": B, "size": 22}]
+    with session(office / "index", [], []) as asked:
+        assert len(asked.index.page(asked.filters, 100)) == 28
 
 
 def test_the_log_of_searches_is_for_ever(town: Path, office: Path, tmp_path: Path, capsys: Out) -> None:
