@@ -1,6 +1,7 @@
 """A small HTTP client for logs and witnesses: standard library, one connection kept alive, nothing believed.
 
-1. An answer has a cap in bytes and the whole exchange a time limit for each read. Redirects are not followed.
+1. An answer has a cap in bytes, and the whole exchange one time (`exchange_time`): connecting, asking, and every byte
+   of the answer. Redirects are not followed.
 2. A connection that the other side closed between two requests is opened again, once.
 3. Whatever goes wrong on the way is `Unavailable`: it says something about the network, never about a log.
 """
@@ -12,11 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from audit.exchange_time import ExchangeTime, TimedSocket, connected
 from contracts.edge import system_errors
 from contracts.errors import Unavailable, UserError
 from contracts.text import Text
 
 TIMEOUT_S = 10.0
+
+_PORTS = {"http": 80, "https": 443}
 
 _BAD_URL = Text("应为 http(s)://主机[:端口][/路径]", "must be http(s)://host[:port][/path]")
 _BAD_CA = Text("无法使用证书文件", "The certificate file cannot be used")
@@ -34,11 +38,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to ask. `ca`: what verifies the server (None: the system's); `client`: own certificate and key."""
+    """Where to ask. `ca`: what verifies the server (None: the system's); `client`: own certificate and key.
+
+    `timeout_s`: for a whole exchange, beside what a long answer earns by coming.
+    """
 
     url: str
     ca: Path | None = None
     client: tuple[Path, Path] | None = None
+    timeout_s: float = TIMEOUT_S
 
 
 def is_url(url: str) -> bool:
@@ -50,16 +58,16 @@ def is_url(url: str) -> bool:
 class Client:
     """One endpoint. Not for several threads."""
 
-    def __init__(self, endpoint: Endpoint, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         """Raises `UserError` for a URL or certificate that cannot be used."""
         if not is_url(endpoint.url):
             raise UserError(_BAD_URL, endpoint.url)
         parts = urlsplit(endpoint.url)
         self.url = endpoint.url.rstrip("/")
         self._prefix = parts.path.rstrip("/")
-        self._address = (parts.hostname or "", parts.port)
+        self._address = (parts.hostname or "", parts.port or _PORTS[parts.scheme])
         self._context = _context(endpoint) if parts.scheme == "https" else None
-        self._timeout = timeout_s
+        self._time = ExchangeTime(endpoint.timeout_s)
         self._connection: http.client.HTTPConnection | None = None
 
     def get(self, path: str, most: int) -> Answer:
@@ -77,6 +85,7 @@ class Client:
 
     def _ask(self, method: str, path: str, body: bytes | None, most: int) -> Answer:
         fresh = self._connection is None
+        self._time.begin(most)
         try:
             try:
                 return self._exchange(method, path, body, most)
@@ -105,9 +114,15 @@ class Client:
 
     def _open(self) -> http.client.HTTPConnection:
         host, port = self._address
+        plain = connected(host, port, self._time)
         if self._context is None:
-            return http.client.HTTPConnection(host, port, timeout=self._timeout)
-        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=self._context)
+            connection = http.client.HTTPConnection(host, port)
+        else:
+            connection = http.client.HTTPSConnection(host, port, context=self._context)
+            plain.settimeout(self._time.left())  # of the whole handshake
+            plain = self._context.wrap_socket(plain, server_hostname=host)
+        connection.sock = TimedSocket(plain, self._time)
+        return connection
 
 
 def _context(endpoint: Endpoint) -> ssl.SSLContext:
@@ -122,7 +137,7 @@ def _context(endpoint: Endpoint) -> ssl.SSLContext:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return "no whole answer in time"
     if isinstance(error, ssl.SSLError):
         return error.reason or "TLS failed"
     if isinstance(error, OSError) and error.errno is not None:
