@@ -17,14 +17,14 @@ from audit.api.callers import OPEN, SEARCH
 from audit.api.lanes import Work
 from audit.api.proving import opened, proof_text
 from audit.api.restrictions import Restrictions
-from audit.search.analysing import finding_json, own_pairs, rows_of, silent, text_of
+from audit.notes import NoteKey
+from audit.search.analysing import analysed, finding_json, own_pairs, silent, text_of
 from audit.search.database import known_checks
 from audit.search.drawing import Order, differences, document, order_of
 from audit.search.filters import Cursor, Filters, parse_cursor
 from audit.search.output import hit_json, stats_json
 from audit.search.reconcile import Case, cases_of, read_rows, reconcile
 from audit.search.reconciling import hits_of, reconciled_json
-from audit.search.rules import Limits, analyse
 from audit.search.tokens import TokenKeys
 from contracts.encoding import Json, canonical
 from contracts.errors import Fault
@@ -131,15 +131,17 @@ def analysis(given: Given, work: Work, desk: Desk) -> Prepared:
             own = frozenset(own_pairs(text_of(given.file, _ROSTER), _ROSTER, keys))
     limits = given.body.get("limits", {})
     facts = found.facts | ({"limits": limits} if limits else {})
-    ask = partial(_analyse, filters=found.filters, limits=Limits(**limits, own=own))
+    ask = partial(_analyse, filters=found.filters, limits=limits, own=own)
     return _with_file(Prepared(facts, ask, found.holder, found.shown), given.file)
 
 
-def _analyse(work: Work, _: Cursor | None, filters: Filters, limits: Limits) -> Answered:
-    findings = analyse(rows_of(work.index, work.rows(work.index.entries(filters))), limits)
+def _analyse(
+    work: Work, _: Cursor | None, filters: Filters, limits: Mapping[str, int], own: frozenset[tuple[bytes, bytes]]
+) -> Answered:
+    findings = analysed(work.index, work.rows(work.index.entries(filters)), limits, own)
     _bounded(findings)
     told = [finding_json(finding, work.index.positions(finding.places)) for finding in findings]
-    not_applied = silent("holder" in known_checks(work.index.db), bool(limits.own))
+    not_applied = silent("holder" in known_checks(work.index.db), bool(own))
     return Answered({"findings": told, "not_applied": not_applied}, len(told))
 
 

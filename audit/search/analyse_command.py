@@ -56,9 +56,8 @@ def analyse_command(
 
     Where there is a log of the auditors' own, each finding has its state and the explanations that units gave.
     """
-    from audit.search.analysing import finding_json, id_of, own_pairs, rows_of, silent, text_of
+    from audit.search.analysing import analysed, finding_json, id_of, own_pairs, silent, text_of
     from audit.search.database import known_checks
-    from audit.search.rules import Limits, analyse
     from audit.search.session import session
 
     numbers = _limits(limits or [])
@@ -67,7 +66,7 @@ def analyse_command(
         token_keys = asked.need("clerk", *(["holder"] if roster is not None else []))
         own = frozenset(own_pairs(text_of(roster.read_bytes(), roster.name), roster.name, token_keys) if roster else ())
         not_applied = silent("holder" in known_checks(asked.index.db), bool(own))
-        findings = analyse(rows_of(asked.index, asked.index.entries(asked.filters)), Limits(**numbers, own=own))
+        findings = analysed(asked.index, asked.index.entries(asked.filters), numbers, own)
         places = [asked.index.positions(finding.places) for finding in findings]
         asked.record("analyse", len(findings))
     found = list(zip(findings, places, strict=True))

@@ -8,14 +8,14 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from audit.review.findings import finding_id
 from audit.search.cells import unmarked
 from audit.search.output import time_text
 from audit.search.query import Index
 from audit.search.rows import Entry
-from audit.search.rules import OF_HOLDERS, PURPOSE, Finding, Row
+from audit.search.rules import OF_HOLDERS, PURPOSE, Finding, History, Limits, Row, analyse
 from audit.search.tokens import TokenKeys, clerk_token, holder_token
 from contracts.encoding import Json
 from contracts.errors import UserError
@@ -33,6 +33,25 @@ def rows_of(index: Index, entries: Iterable[Entry]) -> Iterator[Row]:
     for entry in entries:
         decision = shapes[entry.shape]["decision"]
         yield Row(entry.number, entry.time, decision, purposes[entry.shape], entry.clerk, entry.holder)
+
+
+def analysed(
+    index: Index, entries: Iterable[Entry], numbers: Mapping[str, int], own: frozenset[tuple[bytes, bytes]]
+) -> list[Finding]:
+    """What the rules find in these entries of the index, with the limits (`rules.NUMBERS`) that were given."""
+    return analyse(rows_of(index, entries), Limits(**numbers, own=own, history=history_of(index)))
+
+
+def history_of(index: Index) -> History:
+    """What the whole index knows, whatever was asked for."""
+    shapes, times = index.shapes(), index.first_times()
+    first: dict[tuple[str | None, ...], int] = {}
+    for number, time in times.items():
+        facets = shapes[number][0]
+        if facets["decision"] == "granted":
+            purpose = tuple(facets[name] for name in PURPOSE)
+            first[purpose] = min(time, first.get(purpose, time))
+    return History(min(times.values(), default=0), first)
 
 
 def own_pairs(text: str, name: str, keys: TokenKeys) -> Iterator[tuple[bytes, bytes]]:

@@ -176,6 +176,11 @@ class Index:
         """Every shape: its facets and evidence types."""
         return self._shapes(None)
 
+    def first_times(self) -> dict[int, int]:
+        """Shape → the time (Unix ms) of its first entry in the whole index."""
+        first = "SELECT id, (SELECT min(time) FROM entries WHERE shape = shapes.id) AS first FROM shapes"
+        return dict(self.db.execute(first + " WHERE first IS NOT NULL"))
+
     def _near(self, filters: Filters, limit: int, after: Cursor | None) -> list[tuple[int, int, int]] | None:
         """The page, if the newest entries alone make one; else None."""
         newest = filters.until - 1 if after is None else min(filters.until - 1, after.time)

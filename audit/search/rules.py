@@ -7,6 +7,7 @@
 3. A finding is about one day, one week or one instant, never about "so far": what is explained stays the same thing.
 4. Rules read rows in order of time. Rows without a token (no key, erased) take no part where a rule needs it.
    Times of day and days are those of Beijing; holidays are not known.
+5. Whether something was never there before is a question to the whole index (`History`): rows say what was asked for.
 """
 
 from bisect import bisect_left
@@ -35,6 +36,15 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """What the whole index knows (rule 5). `begins`: its first access, `first`: purpose → its first granted access; in
+    Unix ms."""
+
+    begins: int = 0
+    first: Mapping[tuple[str | None, ...], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Where a rule begins to speak. `own`: pairs of clerk and holder that are one person, from a roster."""
 
@@ -45,6 +55,7 @@ class Limits:
     refusals: int = 10  # of one clerk within the hour
     known_days: int = 30  # so long an item must have been seen in the index before new purposes are spoken of
     own: frozenset[tuple[bytes, bytes]] = field(default=frozenset())
+    history: History = field(default=History())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ class Finding:
 
 
 PURPOSE = ("organisation", "unit", "app", "service_item")
-NUMBERS = tuple(name for name in Limits.__dataclass_fields__ if name != "own")
+NUMBERS = tuple(name for name, one in Limits.__dataclass_fields__.items() if type(one.default) is int)
 Rule = Callable[[Sequence[Row], Limits], Iterator[Finding]]
 
 
@@ -124,16 +135,14 @@ def refusal_bursts(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
 
 
 def new_purpose(rows: Sequence[Row], limits: Limits) -> Iterator[Finding]:
-    """The first granted use of an item by an organisation, unit and app that never used it before."""
-    if not rows:
-        return
-    speaks = rows[0].time + limits.known_days * DAY_MS
-    known: set[tuple[str | None, ...]] = set()
+    """The first granted use of an item by an organisation, unit and app that never used it before (rule 5)."""
+    speaks = limits.history.begins + limits.known_days * DAY_MS
+    new = {
+        purpose: time for purpose, time in limits.history.first.items() if purpose[-1] is not None and time >= speaks
+    }
     for row in rows:
-        if row.decision != "granted" or row.purpose[-1] is None or row.purpose in known:
-            continue
-        known.add(row.purpose)
-        if row.time >= speaks:
+        if row.decision == "granted" and new.get(row.purpose) == row.time:
+            del new[row.purpose]
             subject = one_line(" / ".join(part or "-" for part in row.purpose))
             yield _finding("new_purpose", subject, [row], "", days=limits.known_days)
 

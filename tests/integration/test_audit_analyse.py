@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from audit.cli import app
+from audit.search.rules import DAY_MS
 from contracts.edge.output import execute
-from tests.integration.search_world import A, Out, build_town, index, keys
+from tests.integration.search_world import START, A, Out, build_town, facts, index, keys, write_many
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +38,25 @@ def test_findings_have_positions_and_name_nobody(town: Path, capsys: Out) -> Non
     assert {one["rule"] for one in found["findings"]} == {"off_hours", "own_record", "many_clerks"}
     assert {place["log"] for one in found["findings"] for place in one["entries"]} == {A}
     assert "SECRET" not in out.upper()
+
+
+@pytest.mark.parametrize("words", [[], ["from=2026-02-20"], ["item=new-item"], ["from=2026-02-25", "to=2026-03-05"]])
+def test_what_is_new_is_new_in_the_whole_index(town: Path, tmp_path: Path, capsys: Out, words: list[str]) -> None:
+    """Used on the 2nd and the 96th day, and first used on the 100th: only the latter is new, whatever is asked for."""
+    days = [*((day, "old-item") for day in range(100)), (1, "rare-item"), (95, "rare-item"), (99, "new-item")]
+    write_many(
+        tmp_path / "log",
+        A,
+        (
+            facts(1, transaction=f"019aa2c0-7c2a-7abc-9def-{n:012d}", time=START + day * DAY_MS + n, service_item=item)
+            for n, (day, item) in enumerate(days)
+        ),
+    )
+    assert index(tmp_path, str(tmp_path / "log"), *keys(town, "one")) == 0
+    capsys.readouterr()
+    assert execute(app, ["analyse", str(tmp_path / "index"), *words, *keys(town, "one"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert [one["subject"].split(" / ")[-1] for one in found if one["rule"] == "new_purpose"] == ["new-item"]
 
 
 def test_text_says_that_nothing_is_a_verdict(town: Path, capsys: Out) -> None:

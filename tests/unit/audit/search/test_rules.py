@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from audit.search.asked import milliseconds
-from audit.search.rules import EXPLANATIONS, MAX_ROWS, RULES, Limits, Row, analyse
+from audit.search.rules import EXPLANATIONS, MAX_ROWS, RULES, History, Limits, Row, analyse
 
 DEFAULT = Limits()
 MONDAY = "2026-11-23"
@@ -95,8 +95,13 @@ def test_new_purpose() -> None:
         row("2026-11-02T12:00", 5, purpose=other),
         row("2026-11-02T13:00", 6, purpose=("housing", None, "app", None)),
     ]
-    (one,) = (finding for finding in analyse(rows, Limits()) if finding.rule == "new_purpose")
+    first = {PURPOSE: rows[0].time, rows[1].purpose: rows[1].time, other: rows[4].time, rows[6].purpose: rows[6].time}
+    limits = Limits(history=History(rows[0].time, first))
+    (one,) = (finding for finding in analyse(rows, limits) if finding.rule == "new_purpose")
     assert (one.subject, list(one.places)) == ("housing / - / app / other-item", [4])
+    for some in (rows[4:], rows[:5], [rows[4]]):  # the same, whatever else was asked for
+        assert [one for one in analyse(some, limits) if one.rule == "new_purpose"] == [one]
+    assert not [one for one in analyse([*rows[:4], *rows[5:]], limits) if one.rule == "new_purpose"]
 
 
 def test_every_rule_explains_itself_and_names_rows() -> None:
