@@ -21,7 +21,7 @@ from audit.disk import Disk, lock
 from audit.fetch import Client
 from audit.mirror.confirm import Confirming
 from audit.mirror.copy import Copy, Refusal
-from audit.mirror.judge import Facts, Log
+from audit.mirror.judge import WELL, Facts, Log, Trouble
 from audit.mirror.orders import MirroredOrders
 from audit.mirror.source import LogSource, NotAdmitted, Strange
 from audit.notes import NoteKey, parse_vkey
@@ -30,9 +30,6 @@ from audit.orders.chain import Keys
 from contracts.errors import Fault, Unavailable
 
 MAX_EVIDENCE = 64
-
-Trouble = tuple[str, str]  # code and detail; two empty texts: none
-_WELL: Trouble = ("", "")
 
 
 def slot_name(slot: str) -> str:
@@ -78,13 +75,13 @@ class Follower:
     def look(self, client: Client | None, advanced: Callable[[int], None] = lambda _: None) -> bool:
         """Once: fetch the head from the gateway that serves this log, and follow it (rule 1); whether all went well."""
         self.facts = replace(self.facts, url=None if client is None else client.url)
-        if client is None:
-            return self._locked(lambda: self._carry_out(None))
-        source = LogSource(client, self.facts.log.slot)
+        source = None if client is None else LogSource(client, self.facts.log.slot)
         try:
-            note = source.note()
+            note = None if source is None else source.note()
         except (Unavailable, NotAdmitted):
-            return False  # `answered_at` tells how long already
+            note = None  # `answered_at` tells how long already
+        if source is None or note is None:
+            return self._locked(lambda: self._carry_out(None))
         return self._take(note, source, advanced)
 
     def wait(self, client: Client, advanced: Callable[[int], None] = lambda _: None) -> bool:
@@ -114,23 +111,20 @@ class Follower:
 
     def _take_locked(self, note: bytes, source: LogSource, advanced: Callable[[int], None]) -> bool:
         self._see(note)
-        code, detail = self._follow(note, source, advanced)
-        even = self.clock() if not code and self.copy.size == self.facts.source_size else self.facts.even_at
-        self.facts = replace(self.facts, trouble=code, detail=detail, size=self.copy.size, even_at=even)
+        trouble = self._follow(note, source, advanced)
+        well = trouble == WELL
+        even = self.clock() if well and self.copy.size == self.facts.source_size else self.facts.even_at
+        self.facts = replace(self.facts, trouble=trouble or self.facts.trouble, size=self.copy.size, even_at=even)
         self.facts = replace(self.facts, ending=self.copy.ending, beginning=self.copy.beginning)
         if self.confirming.tell(self.copy, source):
             self.facts = replace(self.facts, confirmed=self.copy.size)
-        if not code:
+        if well:
             self._carry_out(source)
-        return not code
+        return well
 
     def _carry_out(self, source: LogSource | None) -> bool:
         """Rule 4; nothing to copy is told by it."""
-        try:
-            code, detail = self.orders.look(source, self.authority())
-        except (NotAdmitted, Unavailable):
-            code, detail = self.orders.trouble
-        self.facts = replace(self.facts, trouble=code, detail=detail)
+        self.facts = replace(self.facts, orders=self.orders.look(source, self.authority()))
         return False
 
     def _see(self, note: bytes) -> None:
@@ -141,7 +135,9 @@ class Follower:
             return
         self.facts = replace(self.facts, source_size=size, answered_at=self.clock())
 
-    def _follow(self, note: bytes, source: LogSource, advanced: Callable[[int], None]) -> Trouble:
+    def _follow(self, note: bytes, source: LogSource, advanced: Callable[[int], None]) -> Trouble | None:
+        """What is wrong; None: the source went away meanwhile, and what was known stays."""
+
         def on_advance(count: int) -> None:
             self.facts = replace(self.facts, size=self.copy.size, answered_at=self.clock())
             advanced(count)
@@ -154,9 +150,9 @@ class Follower:
             return "answer_strange", str(error)
         except Fault as fault:
             return "checkpoint_invalid", fault.code
-        except Unavailable as error:
-            return self.facts.trouble, self.facts.detail or str(error)
-        return _WELL if refusal is None else (refusal.reason, self._evidence(refusal))
+        except Unavailable:
+            return None
+        return WELL if refusal is None else (refusal.reason, self._evidence(refusal))
 
     def _evidence(self, refusal: Refusal) -> str:
         """Rule 2; what to say of it."""

@@ -2,7 +2,8 @@
 
 1. A log whose signed head does not continue what is verified here: `log_forked`, `log_rolled_back`, `log_inconsistent`;
    one whose entries do not lead to its own head: `entries_altered`, `answer_strange`; one without a valid head:
-   `checkpoint_invalid`. These stand for as long as the gateway goes on so.
+   `checkpoint_invalid`. These stand until a head is followed again. What is wrong with orders about openings
+   (`mirror.orders`) stands beside them, until a look at all of them finds it well.
 2. Listed and silent for longer than `SILENT_S`: `log_silent`. It answers, but the copy is behind for longer than
    `LAG_S`: `log_lagging`. It answers and does not let us in: `not_admitted`. A closed log is neither silent
    nor behind once its last entry is here (`mirror.shards` has what can be wrong with it).
@@ -22,6 +23,9 @@ LAG_S: Final = 60.0
 SILENT_S: Final = 60.0
 NEVER: Final = 0.0
 
+Trouble = tuple[str, str]  # code and detail; two empty texts: none
+WELL: Final[Trouble] = ("", "")
+
 
 @dataclass(frozen=True, slots=True)
 class Log:
@@ -36,9 +40,9 @@ class Log:
 class Facts:
     """What was found about a listed log. Times in Unix seconds.
 
-    `trouble`: the code of what is wrong now, with `detail`; "" for nothing. `even_at`: when the copy last had all that
-    the log had published. `answered_at`: when a gateway last showed a head of it. Both begin when the mirror does, or
-    at `NEVER`.
+    `trouble`: what is wrong with its heads and entries; `orders`: with orders about its openings, one of each code.
+    `even_at`: when the copy last had all that the log had published. `answered_at`: when a gateway last showed a head
+    of it. Both begin when the mirror does, or at `NEVER`.
     """
 
     log: Log
@@ -47,8 +51,8 @@ class Facts:
     source_size: int
     even_at: float
     answered_at: float
-    trouble: str = ""
-    detail: str = ""
+    trouble: Trouble = WELL
+    orders: tuple[Trouble, ...] = ()
     confirmed: int = 0
     ending: Ending | None = None
     beginning: Beginning | None = None
@@ -77,13 +81,14 @@ def alarms(
 def _of_log(one: Facts, now: float) -> Iterator[Alarm]:
     """Rules 1 and 2."""
     silent, behind = now - one.answered_at, now - one.even_at
-    if one.trouble:
-        yield Alarm(one.trouble, one.log.slot, one.detail)
+    for code, detail in (one.trouble, *one.orders):
+        if code:
+            yield Alarm(code, one.log.slot, detail)
     if one.ending is not None:
         return
     if silent > SILENT_S:
         yield Alarm("log_silent", one.log.slot, f"no gateway has shown a head{_for(one.answered_at, now)}")
-    elif behind > LAG_S and not one.trouble:
+    elif behind > LAG_S and one.trouble == WELL:
         yield Alarm("log_lagging", one.log.slot, f"{one.source_size - one.size} entries behind{_for(one.even_at, now)}")
 
 

@@ -5,7 +5,7 @@
    already, checked under the keys that count, kept beside the copy, and only then carried out: rows become empty.
 2. A notice whose order nobody gives, or that does not count, is an alarm until there is one: `order_missing`,
    `order_invalid`. So is one that is said again, or after a higher number (`state`, 2). Other orders are carried out
-   meanwhile.
+   meanwhile. While a copy is behind, what was wrong before stays so.
 3. What both signed is decided here, too (`decide.again`): nothing of a copy under a legal hold is erased, and nothing
    before its time. The order waits then, and that is an alarm: `order_held`, `order_early`.
 4. A row that came empty, and that no order explains, is an alarm: `opening_missing`. Of a closed log that is said once
@@ -23,8 +23,9 @@ from typing import Final
 from audit import holds
 from audit.disk import Disk
 from audit.mirror.copy import Copy
+from audit.mirror.judge import WELL, Trouble
 from audit.mirror.order_progress import Part, Progress, read
-from audit.mirror.source import LogSource
+from audit.mirror.source import LogSource, NotAdmitted
 from audit.notes import NoteKey
 from audit.orders import files
 from audit.orders.authority import Authority
@@ -37,12 +38,9 @@ from audit.orders.state import Noticed, State, noticed, notices_in
 from audit.ranges import NONE, Ranges
 from audit.reader import LogReader
 from audit.tiles import WIDTH
-from contracts.errors import Fault
+from contracts.errors import Fault, Unavailable
 
 SPARSE: Final = 4096  # entries after which progress is written though nothing else changed
-
-Trouble = tuple[str, str]  # code and detail; two empty texts: none
-WELL: Final[Trouble] = ("", "")
 
 _WAITS: Final[Mapping[str, str]] = {
     "order_log_held": "order_held",
@@ -72,33 +70,34 @@ class MirroredOrders:
         self._file = copy.directory / files.DIRECTORY / "followed"
         self._stored = self._done = read(self._file)
         self._situations: dict[tuple[str, int], Situation] = {}  # of orders that wait
-        self.trouble = WELL  # what the last look said
+        self._troubles: tuple[Trouble, ...] = ()  # what the last whole look said
 
-    def look(self, source: LogSource | None, authority: Authority | None) -> Trouble:
-        """Once, over a copy that is even with its head. `authority`: whose orders count; None: nobody's, as yet.
+    def look(self, source: LogSource | None, authority: Authority | None) -> tuple[Trouble, ...]:
+        """Once, over a copy that is even with its head: what is wrong, the first of each code. `authority`: whose
+        orders count; None: nobody's, as yet.
 
-        Raises `Unavailable`, `NotAdmitted` of the source; OSError.
+        What a source does not give, for whatever reason, nobody gives. Raises OSError.
         """
-        self.trouble = self._look(source, authority)
-        return self.trouble
+        if self._copy.size == self._copy.published.size:
+            try:
+                self._troubles = self._look(source, authority)
+            except (NotAdmitted, Unavailable):
+                self._troubles = self._look(None, authority)
+        return self._troubles
 
-    def _look(self, source: LogSource | None, authority: Authority | None) -> Trouble:
+    def _look(self, source: LogSource | None, authority: Authority | None) -> tuple[Trouble, ...]:
         size, before = self._copy.published.size, self._done
-        if self._copy.size != size:
-            return WELL
         chain = at_hand(self._reader, self._keys()) if self._copy.ending else Chain()
         logs = {"": self._reader, **{log.key.name: log for log in chain.later}}
         now = Progress({**before.parts, **{name: self._seen(name, log) for name, log in logs.items()}}, before.empty)
         if now.size == before.size and not before.waits:
-            return WELL
+            return ()
         empty = before.empty | _empty_rows(self._reader, before.part("").size, size)
         troubles = self._settle(now, logs, source, authority)
         empty -= _erased(self._reader, authority, chain) if empty else NONE
         settled = {name: _waiting(now.part(name), name, troubles) for name in logs}
         self._keep(Progress({**now.parts, **settled}, empty))
-        if empty and not chain.missing:
-            return "opening_missing", f"entries {empty.text()} have no opening, and no order says so"
-        return next(iter(troubles.values()), WELL)
+        return _first_of_each([*_missing(empty, chain), *troubles.values()])
 
     def _seen(self, name: str, log: LogReader) -> Part:
         """The part of a log up to its head; new notices wait."""
@@ -202,6 +201,20 @@ def _empty_rows(reader: LogReader, first: int, size: int) -> Ranges:
         rows = enumerate(reader.rows(number, size), number * WIDTH)
         empty += [index for index, row in rows if not row and index >= first]
     return Ranges.single(empty)
+
+
+def _first_of_each(troubles: Sequence[Trouble]) -> tuple[Trouble, ...]:
+    """Of each code."""
+    found: dict[str, Trouble] = {}
+    for one in troubles:
+        found.setdefault(one[0], one)
+    return tuple(found.values())
+
+
+def _missing(empty: Ranges, chain: Chain) -> Iterator[Trouble]:
+    """Rule 4."""
+    if empty and not chain.missing:
+        yield "opening_missing", f"entries {empty.text()} have no opening, and no order says so"
 
 
 def _erased(reader: LogReader, authority: Authority | None, chain: Chain) -> Ranges:

@@ -13,7 +13,7 @@ from audit.disk import Disk
 from audit.merkle import root_of
 from audit.mirror import report, status
 from audit.mirror.copy import ALTERED, FORKED, INCONSISTENT, ROLLED_BACK, Copy
-from audit.mirror.judge import Log
+from audit.mirror.judge import WELL, Log
 from audit.mirror.source import Strange
 from audit.record import record
 from audit.show import Viewer
@@ -182,6 +182,17 @@ def test_another_history_is_refused_and_kept(served: Gateway, tmp_path: Path, co
     assert watched.look() == []
 
 
+def test_a_fork_stands_though_its_gateway_does_not_list_the_log_any_more(served: Gateway, tmp_path: Path) -> None:
+    watched = Watched(tmp_path, [served.url])
+    assert watched.look() == []
+    honest, served.directory = served.directory, other_history(tmp_path, 300)
+    assert watched.look() == [(FORKED, SLOT)]
+    served.slot = "slot-9"
+    assert watched.look() == [(FORKED, SLOT), ("log_unlisted", served.url)]
+    served.slot, served.directory = SLOT, honest
+    assert watched.look() == []
+
+
 def test_entries_that_are_not_those_of_the_head(served: Gateway, tmp_path: Path) -> None:
     watched = Watched(tmp_path, [served.url])
     assert watched.look() == []
@@ -299,7 +310,7 @@ def test_it_runs_until_it_is_stopped(tmp_path: Path, served: Gateway) -> None:
         until((watched.copy / "checkpoint").exists)
         fill(served.directory, 5)
         until(lambda: status_of(watched)["size"] == 305)
-        assert watched.mirror.followers[LOG].facts.trouble == ""
+        assert watched.mirror.followers[LOG].facts.trouble == WELL
     assert failures == []
     assert whole(watched.copy, 305)
 

@@ -10,7 +10,8 @@ import pytest
 from audit import holds
 from audit.disk import Disk
 from audit.mirror.copy import Copy
-from audit.mirror.orders import WELL, MirroredOrders
+from audit.mirror.orders import MirroredOrders
+from audit.mirror.source import LogSource
 from audit.notices import NO_OPENING
 from audit.orders import files, making
 from audit.orders.giving import give
@@ -21,7 +22,7 @@ from audit.reader import LogReader
 from audit.tiles import prefixed, split_entries
 from audit.verify import verify
 from contracts.edge import keys
-from contracts.errors import Fault, UserError
+from contracts.errors import Fault, Unavailable, UserError
 from tests.integration.audit_support import SIGNER, FailingDisk, ForgetfulDisk, open_log
 from tests.integration.mirror_world import ROOT, Gateway, Watched, gateway
 from tests.integration.orders_world import (
@@ -116,10 +117,11 @@ def test_an_order_that_nobody_gives_is_an_alarm_until_there_is_one(served: Gatew
     path.rename(tmp_path / "kept")
     restricting.rename(tmp_path / "also kept")
     watched = Watched(tmp_path, [served.url])
-    assert watched.look() == [("opening_missing", "slot-1")]  # it came empty
+    both_wrong = [("opening_missing", "slot-1"), ("order_missing", "slot-1")]
+    assert watched.look() == both_wrong  # it came empty
     assert restricted(LogReader(watched.copy, SIGNER.public), 260, AUDITOR_ORDERS.public).text() == "7"  # in doubt
     watched.fresh()
-    assert watched.look() == [("opening_missing", "slot-1")]
+    assert watched.look() == both_wrong
     shutil.copy(tmp_path / "kept", files.order_path(watched.copy, erasing.digest))  # `order apply` puts it there
     watched.fresh()
     assert watched.look() == [("order_missing", "slot-1")]
@@ -221,6 +223,50 @@ def test_what_one_party_erases_by_hand_shows(served: Gateway, tmp_path: Path) ->
     assert state_of_rows(before.copy) == ("erased without an order", 0)
 
 
+def test_what_is_wrong_stands_while_the_copy_is_behind(served: Gateway, tmp_path: Path) -> None:
+    """The log grows, and its gateway goes away between two chunks."""
+    erase_by_hand(served.directory, 9, "openings/000")
+    copy, source = Copy(tmp_path / "copy", SIGNER.public, chunk=1), served.source()
+    orders = MirroredOrders(copy, SIGNER.public)
+    assert copy.follow(source.note(), source) is None
+    before = orders.look(source, AUTHORITY)
+    assert [code for code, _ in before] == ["opening_missing"]
+    log = open_log(served.directory)
+    fill_old(log, 600)
+    log.close()
+
+    def gone(_: int) -> None:
+        raise Unavailable("it went away")
+
+    with pytest.raises(Unavailable):
+        copy.follow(source.note(), source, gone)
+    assert copy.size > copy.published.size
+    assert orders.look(source, AUTHORITY) == before
+
+
+def test_an_order_that_a_gateway_is_busy_for_is_missing_and_holds_up_no_other(served: Gateway, tmp_path: Path) -> None:
+    """One that answers 503 for ever is no better than one that says it has none."""
+    withheld, given = order(RESTRICT, "7"), order(ERASE, "5", number=2)
+    carry_out(served.directory, withheld, given)
+    copy, source = Copy(tmp_path / "copy", SIGNER.public), served.source()
+    orders = MirroredOrders(copy, SIGNER.public)
+    assert copy.follow(source.note(), source) is None
+    Disk().replace(files.order_path(copy.directory, given.digest), both_signed(given))
+    assert [code for code, _ in orders.look(_Busy(source), AUTHORITY)] == ["order_missing"]
+    assert sealed_rows(copy.directory, parse("5")) == []
+    assert orders.look(source, AUTHORITY) == ()
+
+
+class _Busy(LogSource):
+    """Gives no order now."""
+
+    def __init__(self, source: LogSource) -> None:
+        super().__init__(source._client, "slot-1")
+
+    def order(self, digest: str) -> bytes | None:
+        raise Unavailable(f"503: {digest}")
+
+
 def test_an_order_is_fetched_by_the_auditor_only(served: Gateway) -> None:
     one = order(RESTRICT, "1")
     carry_out(served.directory, one)
@@ -257,7 +303,7 @@ def _follow(served: Gateway, directory: Path, disk: FailingDisk) -> None:
     copy = Copy(directory, SIGNER.public, disk, chunk=1)
     orders, source = MirroredOrders(copy, SIGNER.public, disk), served.source()
     assert copy.follow(source.note(), source) is None
-    assert orders.look(source, AUTHORITY) == WELL
+    assert orders.look(source, AUTHORITY) == ()
 
 
 def test_a_death_at_any_file_call_is_made_good(served: Gateway, tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ WELL = Facts(LOG, URL, 10, 10, NOW, NOW)
         (replace(WELL, size=7, even_at=NOW - 61), ("log_lagging", "3 entries behind for 61 s")),
         (replace(WELL, size=7, even_at=NEVER), ("log_lagging", "3 entries behind")),
         (
-            replace(WELL, size=7, even_at=NOW - 99, trouble="log_forked", detail="two trees"),
+            replace(WELL, size=7, even_at=NOW - 99, trouble=("log_forked", "two trees")),
             ("log_forked", "two trees"),
         ),
-        (replace(WELL, trouble="not_admitted", detail="x"), ("not_admitted", "x")),
+        (replace(WELL, trouble=("not_admitted", "x")), ("not_admitted", "x")),
     ],
 )
 def test_a_listed_log(facts: Facts, expected: tuple[str, str] | None) -> None:
@@ -37,8 +37,20 @@ def test_a_listed_log(facts: Facts, expected: tuple[str, str] | None) -> None:
 
 
 def test_trouble_and_silence_are_both_told() -> None:
-    facts = replace(WELL, trouble="log_rolled_back", answered_at=NOW - 100)
+    facts = replace(WELL, trouble=("log_rolled_back", ""), answered_at=NOW - 100)
     assert [one.code for one in alarms([facts], {}, [LOG], "", NOW)] == ["log_rolled_back", "log_silent"]
+
+
+def test_what_is_wrong_with_orders_hides_nothing() -> None:
+    facts = replace(WELL, size=7, even_at=NOW - 61, orders=(("opening_missing", ""), ("order_invalid", "")))
+    found = [one.code for one in alarms([facts], {}, [LOG], "", NOW)]
+    assert found == ["opening_missing", "order_invalid", "log_lagging"]
+    forked = replace(facts, trouble=("log_forked", ""))
+    assert [one.code for one in alarms([forked], {}, [LOG], "", NOW)] == [
+        "log_forked",
+        "opening_missing",
+        "order_invalid",
+    ]
 
 
 @pytest.mark.parametrize(
