@@ -68,10 +68,10 @@ def session(path: Path, words: Sequence[str], key_paths: Sequence[Path]) -> Iter
     """The question in `words` to the index at `path`; raises `UserError`, OSError."""
     asked = parse([_from_stdin(word) for word in words])
     with closing(open_index(path)) as db, as_system_errors(path), undamaged(path):
+        db.execute("BEGIN")  # rule 4; it ends with the connection
         keys, auditors = load_keys(meta(db)["salt"], key_paths)
         require(known_checks(db), {} if keys is None else checks(keys), asked.people)
         index = Index(db)
-        db.execute("BEGIN")  # rule 4; it ends with the connection
         log = None if asked.log is None else index.log(asked.log).number
         yield Session(index, keys, auditors, asked, filters_of(asked, keys, log))
 
