@@ -22,6 +22,7 @@ from contracts.errors import Fault, UserError
 from contracts.hpke import DEFAULT_KEM, UnwrapKey
 from contracts.registry import Zone
 from contracts.registry.snapshot import Snapshot
+from contracts.streams import Stream
 from contracts.text import Text
 from gateway.config import NodeConfig, load
 from gateway.registry_source import RegistrySource
@@ -93,6 +94,11 @@ class Node:
             remedy = Text("请使用注册库列出的类型标识。", "Use the ids of types that the registry lists.")
             raise self.config.file.section("ingest").mistake(what, "evidence_types", remedy)
         return wanted
+
+    def streams(self) -> tuple[Stream, ...]:
+        """The streams of the registry that this node reads."""
+        wanted = self.config.evidence_types
+        return tuple(one for one in self.registry.current().streams if not wanted or one.evidence_type in wanted)
 
     def stores(self) -> Stores:
         """The node's stores."""

@@ -146,7 +146,7 @@ def _supervision(node: Node, serving: ServeConfig, log: AuditLog, closed: Closed
 
     def states(now: int) -> list[tuple[Stream, FeedState]]:
         evidence.look()
-        return evidence.states(node.registry.current().streams, now)
+        return evidence.states(node.streams(), now)
 
     around = Surroundings(
         log=log,

@@ -9,6 +9,7 @@
    `catching_up`: a new epoch restates everything, and until its first match nobody knows what it covers.
 5. What is told, first that holds: `stopped`, `catching_up`, `gapped`, `stale` (the promised statement is overdue),
    `complete`. `as_of` is when the last statement was issued that found everything there; it never moves otherwise.
+   `overdue` says of any state whether the promised statement is.
 """
 
 from typing import Final, NamedTuple
@@ -82,21 +83,23 @@ class FeedState(NamedTuple):
     state: str
     as_of: int | None
     rejected: int
+    overdue: bool = False
 
 
 def feed_state(state: StreamState, now: int) -> FeedState:
     """Rule 5. `now` in Unix s."""
-    return FeedState(_named(state, now), state.as_of, state.rejected)
+    overdue = state.told is not None and now > state.told.next_at
+    return FeedState(_named(state, overdue), state.as_of, state.rejected, overdue)
 
 
-def _named(state: StreamState, now: int) -> str:
+def _named(state: StreamState, overdue: bool) -> str:
     if state.stopped:
         return STOPPED
     if state.told is None or state.covered != state.head.epoch:
         return CATCHING_UP
     if state.gaps or state.mismatch is not None:
         return GAPPED
-    return STALE if now > state.told.next_at else COMPLETE
+    return STALE if overdue else COMPLETE
 
 
 def resumed(state: StreamState, lowest_epoch: int) -> StreamState:

@@ -26,6 +26,7 @@ from audit.tiles import WIDTH
 from contracts.cloud_events import batch
 from contracts.errors import Corrupt, Fault, Unavailable, UserError
 from gateway.supervision.events import event_of, heartbeat_of
+from gateway.supervision.lateness import PATIENCE, Patience
 from gateway.supervision.places import Place, Places
 from gateway.supervision.sinks import Busy, Sink
 
@@ -46,6 +47,7 @@ class Pace:
     first_pause_s: float = 1.0
     max_pause_s: float = 300.0
     calm_s: float = 300.0  # between two notices about one stream
+    patience: Patience = PATIENCE
     late_s: float = 120.0  # a sink that fails for so long is warned of
     give_up_s: float = 72 * 3600.0
     end_s: float = 20.0  # how long the end waits for an exchange under way

@@ -32,7 +32,7 @@ from audit.threads import guarded
 from audit.tiles import WIDTH
 from contracts.errors import Fault
 from contracts.streams import Stream
-from gateway.ingest.state import FeedState
+from gateway.ingest.state import CATCHING_UP, FeedState
 from gateway.supervision.delivery import PACE, Delivery, Pace, Source, Standing
 from gateway.supervision.lateness import transitions
 from gateway.supervision.places import Place, Places
@@ -85,6 +85,7 @@ class Supervision:
         self._stop = threading.Event()
         self._kept = 0  # the size of what was kept
         self._calm_until: dict[Stream, float] = {}
+        self._catching_up: dict[Stream, float] = {}  # since when
         self._unwatched: tuple[str, float] | None = None
         self._watch = guarded("supervision-watch", self._watching, self._watch_failed)
         for webhook in config.webhooks:
@@ -242,7 +243,9 @@ class Supervision:
         now = self._around.clock()
         try:
             states = self._around.states(now)
-            for stream, notice in tuple(transitions(self._seen.late, states, now)):
+            for stream, notice in tuple(
+                transitions(self._seen.late, states, self._waits(states), self._pace.patience, now)
+            ):
                 if time.monotonic() >= self._calm_until.get(stream, 0.0):
                     self._append(notice)
                     self._calm_until[stream] = time.monotonic() + self._pace.calm_s
@@ -252,6 +255,12 @@ class Supervision:
             _log.info("streams_not_seen", code=fault.code)
         except OSError as error:
             _log.warning("supervision_not_kept", reason=type(error).__name__)
+
+    def _waits(self, states: Sequence[tuple[Stream, FeedState]]) -> dict[Stream, float]:
+        """For how long streams are seen to be catching up (s)."""
+        at, since = time.monotonic(), self._catching_up
+        self._catching_up = {one: since.get(one, at) for one, feed in states if feed.state == CATCHING_UP}
+        return {one: at - began for one, began in self._catching_up.items()}
 
     def _watch_failed(self, error: BaseException) -> None:
         self._unwatched = type(error).__name__, time.monotonic()

@@ -26,6 +26,7 @@ from gateway.certificates import self_signed
 from gateway.demo.layout import Layout
 from gateway.doctor.run import CHECKS, doctor
 from gateway.ingest.state import StreamState
+from gateway.node import opened
 from gateway.store.stores import Stores
 from tests.integration.doctor_world import (
     ADAPTER,
@@ -121,6 +122,8 @@ def test_a_node_that_reads_some_types_is_not_asked_for_others(city: Layout, tmp_
     with layout.node_config.open("a", encoding="utf-8") as file:
         file.write('[ingest]\nevidence_types = ["cn.business-licence"]\n')
     assert [what for _, what, _ in examined(layout)["streams"]] == ["1 streams are complete"]
+    with opened(layout.node_config) as node:  # nor are they late for it
+        assert {stream.evidence_type for stream in node.streams()} == {"cn.business-licence"}
 
 
 def test_who_only_looks_makes_nothing(tmp_path: Path) -> None:

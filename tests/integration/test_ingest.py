@@ -88,7 +88,7 @@ class City:
     def feed(self, store: str = "store.db", now: int = NOW) -> tuple[str, int | None, int]:
         with self.reader(store) as reader:
             states = dict(reader.all_streams())
-        return feed_state(states[world.STREAM], now)
+        return feed_state(states[world.STREAM], now)[:3]
 
     def rejects(self, topic: str) -> list[dict[str, Any]]:
         with self.log.reader() as reader:

@@ -15,6 +15,7 @@ from audit.checkpoints import open_note
 from audit.notices import parse
 from contracts.errors import UserError
 from gateway.supervision.delivery import Pace
+from gateway.supervision.lateness import Patience
 from gateway.supervision.places import Places
 from gateway.supervision.settings import TOPIC_SINK, SupervisionConfig
 from tests.integration.serve_world import (
@@ -151,6 +152,16 @@ def test_a_late_feed_is_told_once_and_its_recovery(world: World) -> None:
     assert types(world.receiver.events()) == [ON, LATE, RECOVERED, "oncegate.log.entry.v1"]
     told = world.receiver.events()[1]["data"]["entry"]["facts"]
     assert (told["adapter"], told["evidence_type"], told["state"]) == ("traffic-1", VEHICLE, "stale")
+
+
+def test_a_feed_that_never_comes_is_late_when_it_lasts(world: World) -> None:
+    with world.feeding(webhook=False, pace=replace(EAGER, patience=Patience(whole_s=0.2))):
+        until(lambda: types(world.on_topic())[1:])
+        late = [event["data"]["entry"]["facts"] for event in world.on_topic()[1:]]
+        world.city.store.told(late[0]["evidence_type"])
+        until(lambda: RECOVERED in types(world.on_topic()))
+    assert {(one["state"], one["as_of"]) for one in late} == {("catching_up", None)}
+    assert VEHICLE not in {one["evidence_type"] for one in late}
 
 
 # --- sinks that fail -------------------------------------------------------------------------------------------------

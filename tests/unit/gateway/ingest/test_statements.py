@@ -5,7 +5,7 @@ import pytest
 from contracts.feeds import FULL_KEY, KEY
 from contracts.messages import WITHDRAW
 from contracts.streams import Position
-from gateway.ingest.state import CATCHING_UP, COMPLETE, GAPPED, STALE, STOPPED, feed_state
+from gateway.ingest.state import CATCHING_UP, COMPLETE, GAPPED, STALE, STOPPED, FeedState, feed_state
 from tests.unit.gateway.ingest import world
 from tests.unit.gateway.ingest.fold import Duplicate, Entry, Node, Rejected, Settled
 from tests.unit.gateway.ingest.test_decide import ended, invalid, put
@@ -19,7 +19,7 @@ def told(node: Node, seq: int, full: bool = True, at: int = T, epoch: int = 1) -
 
 
 def said(node: Node, now: int = T + 1) -> tuple[str, int | None, int]:
-    return feed_state(node.state, now)
+    return feed_state(node.state, now)[:3]
 
 
 def test_nothing_heard_is_catching_up() -> None:
@@ -141,6 +141,16 @@ def test_overdue_is_stale() -> None:
     node.read(told(node, 1))
     assert said(node, T + 3600)[0] == COMPLETE
     assert said(node, T + 3601) == (STALE, T, 0)
+
+
+def test_a_new_epoch_that_went_no_further_is_overdue_and_never_stale() -> None:
+    node = Node().read(put("r1", 1))
+    assert not feed_state(node.state, T + 9999).overdue, "nothing was promised"
+    node.read(told(node, 1), put("r1", 1, epoch=2))
+    assert [feed_state(node.state, T + after) for after in (3600, 3601)] == [
+        FeedState(CATCHING_UP, T, 0, overdue=False),
+        FeedState(CATCHING_UP, T, 0, overdue=True),
+    ]
 
 
 def test_stopped_wins_over_all() -> None:

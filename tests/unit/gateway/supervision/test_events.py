@@ -20,7 +20,7 @@ from contracts.streams import Stream
 from gateway.doctor import supervision
 from gateway.ingest.state import CATCHING_UP, COMPLETE, GAPPED, STALE, STOPPED, FeedState
 from gateway.supervision.events import event_of, heartbeat_of, source_of
-from gateway.supervision.lateness import transitions
+from gateway.supervision.lateness import Patience, transitions
 from gateway.supervision.places import Place
 from gateway.supervision.seen import Seen, Span, changes, folded
 from gateway.supervision.settings import Webhook, is_https
@@ -179,10 +179,31 @@ def test_what_was_seen_can_be_kept_and_folded_on() -> None:
 )
 def test_each_transition_is_told_once(before: str | None, state: str, told: str | None) -> None:
     late = {} if before is None else {ONE: before}
-    found = [one for _, one in transitions(late, [(ONE, FeedState(state, 5, 0))], NOW)]
+    states = [(ONE, FeedState(state, 5, 0))]
+    found = [one for _, one in transitions(late, states, {}, Patience(), NOW)]
     assert [one.kind for one in found] == ([] if told is None else [told])
     after = folded(Seen(late=late), [one.encode() for one in found])
-    assert not list(transitions(after.late, [(ONE, FeedState(state, 5, 0))], NOW))
+    assert not list(transitions(after.late, states, {}, Patience(), NOW))
+
+
+@pytest.mark.parametrize(
+    ("before", "overdue", "waited", "told"),
+    [
+        (None, True, 599, []),  # the node itself may be behind
+        (None, True, 600, [STALE]),  # ended in the middle of a new epoch
+        (STALE, True, 86_400, []),
+        (None, False, 86_399, []),
+        (None, False, 86_400, [CATCHING_UP]),  # never came, or no full statement of it ever matches
+        (CATCHING_UP, False, 0, []),  # after a restart
+        (STALE, False, 86_400, [CATCHING_UP]),
+    ],
+)
+def test_a_feed_that_catches_up_without_end_is_late(
+    before: str | None, overdue: bool, waited: float, told: list[str]
+) -> None:
+    late = {} if before is None else {ONE: before}
+    found = transitions(late, [(ONE, FeedState(CATCHING_UP, None, 0, overdue))], {ONE: waited}, Patience(), NOW)
+    assert [(one.kind, one.facts["state"]) for _, one in found] == [(notices.FEED_LATE, state) for state in told]
 
 
 # --- settings and the doctor -----------------------------------------------------------------------------------------
