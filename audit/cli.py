@@ -49,6 +49,7 @@ _BAD_HEAD = Text("该文件不是此日志的有效检查点", "Not a valid chec
 _BAD_HEAD_REMEDY = Text("请给出该日志的检查点文件。", "Give a checkpoint file of this log.")
 _NEED_KEY = Text("查看密封内容需要审计员私钥", "Openings need the auditor's private key")
 _NEED_KEY_REMEDY = Text("请用 --auditor-key 给出。", "Give it with --auditor-key.")
+_OF_OPENINGS = Text("该选项只用于查看密封内容(--openings)", "This is for looks at openings (--openings) only")
 _BAR = Text("验证", "Verifying")
 _COPYING = Text("复制", "Copying")
 _WHOLE = Text("完整:{origin},{size} 条,根 {root}", "Whole: {origin}, {size} entries, root {root}")
@@ -130,18 +131,31 @@ def show_command(
     auditor_key: Annotated[
         Path | None, typer.Option(help="The auditor's private key (X25519, PEM). 审计员私钥。")
     ] = None,
+    own_log: Annotated[
+        Path | None,
+        typer.Option("--own-log", help="With --openings: record the look there first (TOML). 自有日志配置。"),
+    ] = None,
     vkey: Vkey = "",
     as_json: AsJson = False,
 ) -> None:
-    """Print entries of the published log. 查阅日志条目。"""
+    """Print entries of the published log; at most 20 with their openings. 查阅日志条目。"""
+    from audit.search import looks
+    from audit.search.own_log import load
     from audit.show import Viewer
     from contracts.edge.keys import load_hpke_private
 
     if openings and auditor_key is None:
         raise UserError(_NEED_KEY, "--openings", _NEED_KEY_REMEDY)
+    if openings:
+        looks.require_few(last if index is None else 1)
+    elif own_log is not None:
+        raise UserError(_OF_OPENINGS, "--own-log")
     private = load_hpke_private(auditor_key) if openings and auditor_key else None
+    own = None if own_log is None else load(own_log)
     viewer = Viewer(directory, _log_key(directory, vkey), private)
     lines = viewer.newest(last) if index is None else [viewer.line(index)]
+    if private is not None:
+        looks.keep(own, viewer.head, lines, private)
     if as_json:
         emit_json([line.as_json() for line in lines])
         return

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from audit.checkpoints import Checkpoint
 from audit.merkle import leaf_hash, verify_inclusion
 from audit.moments import moment
 from audit.notes import NoteKey
@@ -78,6 +79,11 @@ class Viewer:
         self._auditor = auditor
         self._keys: dict[bytes, DayKey] = {}
         self._restricted = NONE if auditor is None else known(self._reader, self._head.size)
+
+    @property
+    def head(self) -> Checkpoint:
+        """The signed head under which everything is shown."""
+        return self._head
 
     def newest(self, count: int) -> list[Line]:
         """The newest entries, oldest of them first."""

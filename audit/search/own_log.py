@@ -86,6 +86,11 @@ def keep(config: Path, origin: str, question: Question) -> int:
     settings = load(config)
     if settings.origin != origin:
         raise UserError(_OTHER, f"{settings.origin} / {origin}")
+    return record(settings, question)
+
+
+def record(settings: LogSettings, question: Question) -> int:
+    """The same in the log of these settings."""
     with opened(settings) as log:
         return log.append_blocking(leaf_of(question, time.time_ns() // 1_000_000), b"{}")
 

@@ -101,6 +101,11 @@ MISTAKES = {
         ["show", "{log}", "--openings", "--auditor-key", "{tmp}/other.pem"],
         "The opening cannot be opened with this key",
     ),
+    "too many openings": (
+        ["show", "{log}", "--last", "21", "--openings", "--auditor-key", "{tmp}/other.pem"],
+        "At most 20 openings at a time",
+    ),
+    "nothing to record": (["show", "{log}", "--own-log", "own.toml"], "for looks at openings (--openings) only"),
     "no such option": (["verify", "{log}", "--nonsense"], "No such option"),
 }
 
@@ -131,7 +136,9 @@ def test_the_auditor_sees_the_opening(log: Path, auditor: Path, capsys: Out) -> 
     (line,) = json.loads(capsys.readouterr().out)
     assert (line["index"], line["opening"]["case"], line["opening"]["clerk"]) == (1, FACTS.case, FACTS.clerk)
     assert execute(app, command) == 0
-    assert str(FACTS.case) in capsys.readouterr().out
+    captured = capsys.readouterr()
+    assert str(FACTS.case) in captured.out
+    assert "NOTE: this look at openings was not recorded" in captured.err
 
 
 def test_an_opening_that_somebody_erased_by_hand_is_said(log: Path, auditor: Path, capsys: Out) -> None:
