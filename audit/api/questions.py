@@ -18,13 +18,13 @@ from audit.api.lanes import Work
 from audit.api.proving import opened, proof_text
 from audit.api.restrictions import Restrictions
 from audit.notes import NoteKey
-from audit.search.analysing import analysed, finding_json, own_pairs, silent, text_of
+from audit.search.analysing import analysed, facts_of_analysis, finding_json, own_pairs, silent, text_of
 from audit.search.database import known_checks
 from audit.search.drawing import Order, differences, document, order_of
 from audit.search.filters import Cursor, Filters, parse_cursor
 from audit.search.output import hit_json, stats_json
 from audit.search.reconcile import Case, cases_of, read_rows, reconcile
-from audit.search.reconciling import hits_of, reconciled_json
+from audit.search.reconciling import facts_of_cases, hits_of, reconciled_json
 from audit.search.tokens import TokenKeys
 from contracts.encoding import Json, canonical
 from contracts.errors import Fault
@@ -130,7 +130,7 @@ def analysis(given: Given, work: Work, desk: Desk) -> Prepared:
         with as_faults():
             own = frozenset(own_pairs(text_of(given.file, _ROSTER), _ROSTER, keys))
     limits = given.body.get("limits", {})
-    facts = found.facts | ({"limits": limits} if limits else {})
+    facts = found.facts | facts_of_analysis(limits, None if given.file is None else own)
     ask = partial(_analyse, filters=found.filters, limits=limits, own=own)
     return _with_file(Prepared(facts, ask, found.holder, found.shown), given.file)
 
@@ -156,7 +156,7 @@ def reconciliation(given: Given, work: Work, desk: Desk) -> Prepared:
         keys = need(work, desk.tokens, ("case", "holder") if holders else ("case",))
         cases = {} if keys is None else cases_of(rows, keys, _CASES)
     prepared = Prepared(
-        found.facts,
+        found.facts | facts_of_cases(cases),
         partial(_reconcile, filters=found.filters, cases=cases, auditor=desk.auditor),
         found.holder,
         found.shown,

@@ -1,8 +1,8 @@
 """Each question in the auditors' own log before its answer leaves.
 
 1. One log, open for as long as the process lives; the writer of this process is its only one.
-2. The leaf is that of `audit.search.own_log`: who, what, how many, over which logs. What an auditor wrote in words
-   (why it was asked, a note) is personal at times: it is the sealed opening, and `commit` binds the leaf to it.
+2. The entry is that of `audit.search.own_log`: who, what, how many, over which logs. What an auditor wrote in words
+   (why it was asked, a note) is personal at times: it is sealed.
 3. What cannot be recorded within `PATIENCE_S` is not shown (`own_log_unavailable`). An error of the log is the end of
    it (`audit.log`, rule 3): whoever runs this process ends it.
 """
@@ -14,13 +14,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from audit.log import AuditLog
-from audit.record import commit_digest
-from audit.search.own_log import Question, leaf_of
-from contracts.encoding import Json, b64url_encode, canonical, parse_object
+from audit.search.own_log import SALT_SIZE, Question, entry_of
+from contracts.encoding import Json
 from contracts.errors import Fault
 
 PATIENCE_S: Final = 10.0
-_SALT_SIZE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class Recorder:
 
     async def keep(self, question: Question, words: Mapping[str, str] | None = None) -> dict[str, Json]:
         """Record a question with its sealed `words` (rule 2); where it stands. Raises `Fault` (rule 3)."""
-        leaf, opening = entry_of(question, self.clock(), words or {}, os.urandom(_SALT_SIZE))
+        leaf, opening = entry_of(question, self.clock(), words or {}, os.urandom(SALT_SIZE))
         try:
             async with asyncio.timeout(PATIENCE_S):
                 position = await self.log.append(leaf, opening)
@@ -41,13 +39,3 @@ class Recorder:
         except Fault as fault:
             raise Fault("question_too_large" if fault.code == "record_too_large" else "own_log_unavailable") from None
         return {"log": self.log.origin, "index": position}
-
-
-def entry_of(question: Question, now: int, words: Mapping[str, str], salt: bytes) -> tuple[bytes, bytes]:
-    """Leaf and opening (rule 2)."""
-    leaf = leaf_of(question, now)
-    if not words:
-        return leaf, b"{}"
-    opening = canonical(dict(words))
-    committed = {**parse_object(leaf), "commit": commit_digest(salt, opening)}
-    return canonical(committed), b'{"opening":' + opening + b',"salt":"' + b64url_encode(salt) + b'"}'

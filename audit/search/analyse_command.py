@@ -56,7 +56,7 @@ def analyse_command(
 
     Where there is a log of the auditors' own, each finding has its state and the explanations that units gave.
     """
-    from audit.search.analysing import analysed, finding_json, id_of, own_pairs, silent, text_of
+    from audit.search.analysing import analysed, facts_of_analysis, finding_json, id_of, own_pairs, silent, text_of
     from audit.search.database import known_checks
     from audit.search.session import session
 
@@ -64,11 +64,12 @@ def analyse_command(
     with session(index, words or [], keys or []) as asked:
         # Nearly every rule is about clerks: without tokens, or for somebody without the key, "nothing found" would lie.
         token_keys = asked.need("clerk", *(["holder"] if roster is not None else []))
-        own = frozenset(own_pairs(text_of(roster.read_bytes(), roster.name), roster.name, token_keys) if roster else ())
+        file, name = (None, "") if roster is None else (roster.read_bytes(), roster.name)
+        own = None if file is None else frozenset(own_pairs(text_of(file, name), name, token_keys))
         not_applied = silent("holder" in known_checks(asked.index.db), bool(own))
-        findings = analysed(asked.index, asked.index.entries(asked.filters), numbers, own)
+        findings = analysed(asked.index, asked.index.entries(asked.filters), numbers, own or frozenset())
         places = [asked.index.positions(finding.places) for finding in findings]
-        asked.record("analyse", len(findings))
+        asked.record("analyse", len(findings), facts_of_analysis(numbers, own), file)
     found = list(zip(findings, places, strict=True))
     states = states_of(index, own_log, keys, [(id_of(*one), one[0].last) for one in found])
     if as_json:

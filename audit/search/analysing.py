@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from audit.review.findings import finding_id
 from audit.search.cells import unmarked
 from audit.search.output import time_text
+from audit.search.own_log import listed
 from audit.search.query import Index
 from audit.search.rows import Entry
 from audit.search.rules import OF_HOLDERS, PURPOSE, Finding, History, Limits, Row, analyse
@@ -40,6 +41,14 @@ def analysed(
 ) -> list[Finding]:
     """What the rules find in these entries of the index, with the limits (`rules.NUMBERS`) that were given."""
     return analyse(rows_of(index, entries), Limits(**numbers, own=own, history=history_of(index)))
+
+
+def facts_of_analysis(numbers: Mapping[str, int], own: Iterable[tuple[bytes, bytes]] | None) -> dict[str, Json]:
+    """What is recorded of an analysis beside its filters; `own`: the pairs of a roster, None without one."""
+    limits: dict[str, Json] = {"limits": {**numbers}} if numbers else {}
+    pairs = list(own or ())
+    roster = {"clerks": [clerk for clerk, _ in pairs], "holders": [holder for _, holder in pairs]}
+    return limits if own is None else limits | listed(roster)
 
 
 def history_of(index: Index) -> History:

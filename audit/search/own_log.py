@@ -2,7 +2,9 @@
 
 1. A question is recorded, durably, before its answer is shown. If it cannot be recorded, nothing is shown.
 2. The record says who (ids of the keys used), which command, which filters (tokens for people, never clear values), how
-   many answers, when, and over which logs up to which size. Nothing personal is in it; its opening is empty.
+   many answers, when, and over which logs up to which size. Of a list it says how many people or cases it names and, up
+   to `MAX_LISTED`, their tokens: a list of one is a search for one. Nothing personal is in it. What might be, words and
+   the digest of a list (a list of one is guessed from a bare digest), is its sealed opening; `commit` binds it.
 3. An index made with `--own-log` names that log for ever: its questions are recorded without being asked to. Operators
    and supervisors get the log's checkpoint and can tell later that no record went.
 4. Programs of several auditors take turns: who comes second waits for `TURN_S` seconds.
@@ -19,7 +21,7 @@ head_dir = "/mnt/other/heads"          # optional: a directory on other storage,
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,14 +30,17 @@ from audit.disk import Disk, lock
 from audit.log import AuditLog, LogSettings
 from audit.merkle import Tree, leaf_hash
 from audit.reader import LogReader
+from audit.record import commit_digest
 from audit.tiles import WIDTH
 from contracts.edge.config import read_toml
 from contracts.edge.keys import load_hpke_public, load_signing_key
-from contracts.encoding import Json, canonical
+from contracts.encoding import Json, b64url_encode, canonical, parse_object
 from contracts.errors import Corrupt, Unavailable, UserError
 from contracts.text import Text
 
 VERSION = 1
+SALT_SIZE = 16
+MAX_LISTED = 500  # tokens of each kind: 36 KB at most, of the 64 that an entry may have
 TURN_S = 30.0
 _LOOK_S = 0.02
 
@@ -71,6 +76,27 @@ def leaf_of(question: Question, now: int) -> bytes:
     )
 
 
+def entry_of(question: Question, now: int, words: Mapping[str, str], salt: bytes) -> tuple[bytes, bytes]:
+    """The entry, and its opening of `words` (rule 2); `now` in Unix ms, `salt` of 128 bits."""
+    leaf = leaf_of(question, now)
+    if not words:
+        return leaf, b"{}"
+    opening = canonical(dict(words))
+    committed = {**parse_object(leaf), "commit": commit_digest(salt, opening)}
+    return canonical(committed), b'{"opening":' + opening + b',"salt":"' + b64url_encode(salt) + b'"}'
+
+
+def listed(named: Mapping[str, Iterable[bytes]]) -> dict[str, Json]:
+    """What is recorded of a list (rule 2); `named`: kind → tokens."""
+    found = {kind: sorted(set(tokens)) for kind, tokens in named.items()}
+    return {"list": {kind: _listed(tokens) for kind, tokens in found.items()}}
+
+
+def _listed(tokens: Sequence[bytes]) -> dict[str, Json]:
+    few = [token.hex() for token in tokens] if len(tokens) <= MAX_LISTED else None
+    return {"count": len(tokens), "tokens": few}
+
+
 def load(path: Path) -> LogSettings:
     """The log of searches that `path` (TOML) configures; raises `UserError`."""
     outermost = read_toml(path)
@@ -81,18 +107,22 @@ def load(path: Path) -> LogSettings:
     return LogSettings(directory, origin, load_signing_key(key, "EdDSA"), load_hpke_public(auditor), heads)
 
 
-def keep(config: Path, origin: str, question: Question) -> int:
-    """Record a question in the log `origin` (rule 1); its position. Raises `UserError`, `Corrupt`, `Unavailable`."""
+def keep(config: Path, origin: str, question: Question, sealed: Mapping[str, str] | None = None) -> int:
+    """Record a question in the log `origin` (rule 1), with its `sealed` words; its position.
+
+    Raises `UserError`, `Corrupt`, `Unavailable`, and `Fault` `record_too_large`.
+    """
     settings = load(config)
     if settings.origin != origin:
         raise UserError(_OTHER, f"{settings.origin} / {origin}")
-    return record(settings, question)
+    return record(settings, question, sealed)
 
 
-def record(settings: LogSettings, question: Question) -> int:
+def record(settings: LogSettings, question: Question, sealed: Mapping[str, str] | None = None) -> int:
     """The same in the log of these settings."""
     with opened(settings) as log:
-        return log.append_blocking(leaf_of(question, time.time_ns() // 1_000_000), b"{}")
+        now, salt = time.time_ns() // 1_000_000, os.urandom(SALT_SIZE)
+        return log.append_blocking(*entry_of(question, now, sealed or {}, salt))
 
 
 @contextmanager

@@ -44,17 +44,19 @@ def reconcile_command(
     from audit.review.inputs import private_keys
     from audit.search.analysing import text_of
     from audit.search.reconcile import cases_of, read_rows, reconcile
-    from audit.search.reconciling import hits_of, ids_of, reconciled_json
+    from audit.search.reconciling import facts_of_cases, hits_of, ids_of, reconciled_json
     from audit.search.session import session
 
     if as_json and as_csv:
         raise UserError(ONE_FORM)
-    rows = read_rows(text_of(cases.read_bytes(), cases.name), cases.name)
+    file = cases.read_bytes()
+    rows = read_rows(text_of(file, cases.name), cases.name)
     with session(index, words or [], keys or []) as asked:
         token_keys = asked.need("case", *(["holder"] if any(row.holder_id for row in rows) else []))
-        found = reconcile(cases_of(rows, token_keys, cases.name), asked.index.entries(asked.filters))
+        listed = cases_of(rows, token_keys, cases.name)
+        found = reconcile(listed, asked.index.entries(asked.filters))
         hits = hits_of(asked.index, found)
-        asked.record("reconcile", len(found.findings))
+        asked.record("reconcile", len(found.findings), facts_of_cases(listed), file)
     auditor = next(iter(private_keys(keys)), None)
     ids = ids_of(found, hits, auditor)
     newest = [None if hit is None else hit.time for hit in hits]

@@ -1,14 +1,21 @@
 """What came of comparing accesses with cases (`reconcile`), as the index tells it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from audit.review.findings import case_finding_id, finding_id
 from audit.search.output import hit_json
+from audit.search.own_log import listed
 from audit.search.query import Hit, Index
-from audit.search.reconcile import KINDS, Finding, Reconciled
+from audit.search.reconcile import KINDS, Case, Finding, Reconciled
 from contracts.encoding import Json
+
+
+def facts_of_cases(cases: Mapping[bytes, Case]) -> dict[str, Json]:
+    """What is recorded of a case list."""
+    return listed({"cases": cases, "holders": chain.from_iterable(case.holders for case in cases.values())})
 
 
 def hits_of(index: Index, found: Reconciled) -> list[Hit | None]:

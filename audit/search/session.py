@@ -8,11 +8,13 @@
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
+from audit.record import digest_text
 from audit.search import own_log
 from audit.search.asked import PEOPLE, Asked, filters_of, parse, recorded
 from audit.search.database import known_checks, meta, open_index, require, undamaged
@@ -44,15 +46,23 @@ class Session:
     asked: Asked
     filters: Filters
 
-    def record(self, command: str, count: int) -> tuple[str, int] | None:
-        """Rule 3: origin and position of the record. Raises what `own_log.keep` raises; then nothing may be shown."""
+    def record(
+        self, command: str, count: int, more: Mapping[str, Json] | None = None, file: bytes | None = None
+    ) -> tuple[str, int] | None:
+        """Rule 3: origin and position of the record; `more` than its filters, where that tells what was asked.
+
+        `file`: a list that came with the question, recorded by its digest.
+
+        Raises what `own_log.keep` raises; then nothing may be shown.
+        """
         found = meta(self.index.db)
         if OWN_LOG not in found:
             return None
         logs = [(log.origin, log.size) for log in self.index.logs.values()]
-        facts: dict[str, Json] = recorded(self.asked, self.filters)
+        facts: dict[str, Json] = {**recorded(self.asked, self.filters), **(more or {})}
         question, origin = own_log.Question(command, self.auditors, facts, count, logs), str(found[OWN_LOG])
-        return origin, own_log.keep(Path(str(found[OWN_LOG_CONFIG])), origin, question)
+        sealed = {} if file is None else {"file": digest_text(sha256(file).digest())}
+        return origin, own_log.keep(Path(str(found[OWN_LOG_CONFIG])), origin, question, sealed)
 
     def need(self, *kinds: str) -> TokenKeys:
         """The keys, of all these kinds; raises `UserError` (rule 1)."""

@@ -132,6 +132,8 @@ def test_a_reconciliation_without_holders_takes_one(office: Office) -> None:
     assert found["counts"]["no_access"] == 1
     assert found["counts"]["closed_case"] == 2
     digest = hashlib.sha256(cases).hexdigest()
+    named = record_of(office, found)["filters"]["list"]
+    assert (named["cases"]["count"], len(named["cases"]["tokens"]), named["holders"]["count"]) == (2, 2, 0)
     assert digest not in json.dumps(record_of(office, found))  # a list of one person is guessed from it
     log = office.path / "api-log"
     line = Viewer(log, parse_vkey((log / "vkey").read_text().strip()), AUDITOR).line(found["recorded"]["index"])

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from audit.cli import app
 from audit.notes import parse_vkey
 from audit.reader import LogReader
+from audit.search.own_log import MAX_LISTED
 from audit.search.session import session
+from audit.show import Viewer
 from contracts.edge.keys import create_signing_key, write_hpke_public
 from contracts.edge.output import execute
 from tests.integration.audit_support import AUDITOR
@@ -65,6 +68,61 @@ def test_no_record_no_answer(office: Path, capsys: Out) -> None:
     capsys.readouterr()
     assert execute(app, ["search", str(office / "index")]) == 2
     assert not capsys.readouterr().out
+
+
+def test_a_list_leaves_its_tokens_and_sealed_its_digest(town: Path, office: Path, capsys: Out) -> None:
+    """A list of one is a search for one: it leaves the token that the search leaves."""
+    both = keys(town, "one", "two")
+    cases = b"case,holder_scheme,holder_id\nSECRET-CASE-1,cn.uscc,SECRETHOLDER3\n"
+    roster = b"clerk,scheme,id\nclerk-secret-3,cn.uscc,SECRETHOLDER3\n"
+    for name, data in (("cases.csv", cases), ("roster.csv", roster)):
+        (office / name).write_bytes(data)
+    place = str(office / "index")
+    limit = ["--limit", "refusals=5"]
+    for words in (
+        ["search", place, "holder=cn.uscc:SECRETHOLDER3"],
+        ["search", place, "clerk=clerk-secret-3"],
+        ["search", place, "case=SECRET-CASE-1"],
+        ["reconcile", place, str(office / "cases.csv"), "organisation=housing"],
+        ["analyse", place, "--roster", str(office / "roster.csv"), *limit],
+        ["analyse", place],
+    ):
+        assert execute(app, [*words, *both]) == 0
+    holder, clerk, case, *lists, plain = [one["filters"] for one in questions(office)]
+    holders = {"count": 1, "tokens": [holder["holder"]]}
+    named = {"cases": {"count": 1, "tokens": [case["case"]]}, "holders": holders}
+    assert lists[0] == {"organisation": ["housing"], "list": named}
+    named = {"clerks": {"count": 1, "tokens": [clerk["clerk"]]}, "holders": holders}
+    assert lists[1] == {"limits": {"refusals": 5}, "list": named}
+    assert plain == {}
+    log = office / "own"
+    viewer = Viewer(log, parse_vkey((log / "vkey").read_text().strip()), AUDITOR)
+    for position, data in ((3, cases), (4, roster)):
+        assert viewer.line(position).opening == {"file": f"sha-256:{sha256(data).hexdigest()}"}
+    everything = json.dumps(questions(office))
+    assert sha256(cases).hexdigest() not in everything
+    assert "SECRET" not in everything.upper()
+
+
+def test_a_long_list_leaves_its_length(town: Path, office: Path) -> None:
+    rows = "".join(f"C{n},cn.uscc,H{n % (MAX_LISTED + 1)}\n" for n in range(20_000))
+    (office / "cases.csv").write_text("case,holder_scheme,holder_id\n" + rows)
+    words = [str(office / "index"), str(office / "cases.csv")]
+    assert execute(app, ["reconcile", *words, *keys(town, "one", "two"), "--json"]) == 0
+    named = questions(office)[-1]["filters"]["list"]
+    assert named == {
+        "cases": {"count": 20_000, "tokens": None},
+        "holders": {"count": MAX_LISTED + 1, "tokens": None},
+    }
+
+
+def test_the_longest_list_of_tokens_fits_into_an_entry(town: Path, office: Path) -> None:
+    rows = "".join(f"C{n},cn.uscc,H{n}\n" for n in range(MAX_LISTED))
+    (office / "cases.csv").write_text("case,holder_scheme,holder_id\n" + rows)
+    words = [str(office / "index"), str(office / "cases.csv")]
+    assert execute(app, ["reconcile", *words, *keys(town, "one", "two"), "--json"]) == 0
+    named = questions(office)[-1]["filters"]["list"]
+    assert [len(named[kind]["tokens"]) for kind in ("cases", "holders")] == [MAX_LISTED, MAX_LISTED]
 
 
 def test_a_question_sees_the_state_that_its_record_names(town: Path, office: Path) -> None:

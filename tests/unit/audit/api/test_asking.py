@@ -6,10 +6,9 @@ import pytest
 
 from audit.api.asking import words_of
 from audit.api.callers import ROLES, SEARCH, Auditor, Callers, need
-from audit.api.recorder import entry_of
 from audit.record import commit_digest, split_opening
 from audit.search.asked import parse
-from audit.search.own_log import Question
+from audit.search.own_log import Question, entry_of
 from contracts.encoding import canonical
 from contracts.errors import Fault
 
