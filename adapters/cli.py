@@ -276,6 +276,10 @@ _REFUSED = Text(
     "{count} 条最新消息被节点拒绝,见 oncegate-adapter rejects",
     "{count} of the newest messages refused by nodes: oncegate-adapter rejects",
 )
+_ASKED = Text(
+    "{open} 件纠错申请待处理,其中逾期 {overdue} 件,见 oncegate-adapter corrections",
+    "{open} correction requests open, {overdue} of them overdue: oncegate-adapter corrections",
+)
 _REGISTER = Text(
     "请将公钥文件 {public} 交给安全管理员登记,并核对密钥标识:",
     "Give the public key file {public} to the security officer to register; compare the key id:",
@@ -289,10 +293,10 @@ def _status(path: Path, json: bool) -> int:
     config = load(path)
     with look(config) as outbox:
         rows = [_stream_status(stream, outbox) for stream in config.streams]
-        refused = _refused(config, outbox)
+        refused, asked = _refused(config, outbox), _asked(config, outbox)
     if json:
-        found = {"adapter": config.adapter, "organisation": config.organisation, "rejects": refused, "streams": rows}
-        emit_json(found)
+        found = {"adapter": config.adapter, "organisation": config.organisation, "rejects": refused}
+        emit_json({**found, "corrections": asked, "streams": rows})
         return EXIT_OK
     for row in rows:
         say(_STATUS.fill(**row))
@@ -300,6 +304,8 @@ def _status(path: Path, json: bool) -> int:
             say(_ERASURES.fill(count=row["erasures"]))
     if refused:
         say(_REFUSED.fill(count=refused))
+    if asked and asked["open"]:
+        say(_ASKED.fill(**asked))
     return EXIT_OK
 
 
@@ -314,6 +320,21 @@ def _refused(config: "AdapterConfig", outbox: "Outbox") -> int | None:
         return len(read_refusals(config, outbox).current)
     except (LogUnavailable, TopicUnknown):
         return None
+
+
+def _asked(config: "AdapterConfig", outbox: "Outbox") -> dict[str, int] | None:
+    """How many correction requests are open and overdue; None as for `_refused`."""
+    from adapters.correction_list import overdue, read_requests
+    from contracts.edge.clock import now_ms
+    from contracts.edge.transport import LogUnavailable, TopicUnknown
+
+    if not config.nodes:
+        return None
+    try:
+        waiting = [one.request for one in read_requests(config, outbox).open]
+    except (LogUnavailable, TopicUnknown):
+        return None
+    return {"open": len(waiting), "overdue": overdue(waiting, now_ms())}
 
 
 def _stream_status(config: "StreamConfig", outbox: "Outbox") -> dict[str, object]:

@@ -13,7 +13,7 @@
     kind = "embedded"
     directory = "log"
 
-    [[nodes]]                            # whose rejects are believed: the node's key, from the security officer
+    [[nodes]]                            # which nodes are believed: the key of one, from the security officer
     id = "node-1"                        # alg = "ES256" unless said
     public_key = "node-1.pub.pem"
 

@@ -8,7 +8,7 @@
    The reason stays there. Answering again sends the same answer again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from adapters import outbox_journal
@@ -81,8 +81,22 @@ class Requests:
         return tuple(one for one in self.found if not one.answered)
 
 
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Everything in the topic that counts, each request as it was asked last; `unverified` as above."""
+
+    requests: tuple[Correction, ...]
+    unverified: int
+
+
 def read_requests(config: AdapterConfig, outbox: Outbox) -> Requests:
-    """Read the topic to its end; raises `TopicUnknown`, `LogUnavailable`."""
+    """What is asked, and how it stands; raises `TopicUnknown`, `LogUnavailable`."""
+    verified, kept = read_verified(config), outbox_journal.kept(outbox)
+    return Requests(tuple(_told(outbox, request, kept) for request in verified.requests), verified.unverified)
+
+
+def read_verified(config: AdapterConfig) -> Verified:
+    """Rule 1: read the topic to its end; raises `TopicUnknown`, `LogUnavailable`."""
     nodes = {key.kid: (node, key) for node, key in config.nodes}
     own = {stream.stream for stream in config.streams}
     found: dict[str, Correction] = {}
@@ -97,8 +111,17 @@ def read_requests(config: AdapterConfig, outbox: Outbox) -> Requests:
             found[request.id] = request  # asked again after a new epoch, it names the restated message
         else:
             unverified += 1
-    kept = outbox_journal.kept(outbox)
-    return Requests(tuple(_told(outbox, request, kept) for request in found.values()), unverified)
+    return Verified(tuple(found.values()), unverified)
+
+
+def is_open(request: Correction, identity: str | None, kept: Collection[str]) -> bool:
+    """Rule 2. `identity`: of the newest message of the record, None: the outbox has none; `kept`: answered so."""
+    return not _is_published(request, identity) and request.id not in kept
+
+
+def overdue(requests: Iterable[Correction], now: int) -> int:
+    """How many are past their day. `now` in Unix ms."""
+    return sum(now > one.due_at for one in requests)
 
 
 def answer(config: AdapterConfig, outbox: Outbox, identifier: str, reason: str, now_ms: int) -> Correction:
@@ -131,7 +154,11 @@ def _told(outbox: Outbox, request: Correction, kept: frozenset[str]) -> Asked:
     """Rule 2."""
     state = outbox.known_stream(request.evidence_type)
     known = None if state is None else outbox_journal.published(outbox, state, [request.record]).get(request.record)
-    if known is not None and known.identity != request.identity:
+    if _is_published(request, None if known is None else known.identity):
         return Asked(request, "published")
     answered = KEPT if request.id in kept else ""
     return Asked(request, answered) if known is None else Asked(request, answered, known.file, known.line)
+
+
+def _is_published(request: Correction, identity: str | None) -> bool:
+    return identity is not None and identity != request.identity

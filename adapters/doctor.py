@@ -5,7 +5,8 @@
 3. The outbox belongs to this adapter; nothing waits in it without reason, no run waits for a person, and no promised
    statement is overdue.
 4. The log answers, the adapter's topics are there, and it may write these and no others.
-5. What the registry says of the key, a department cannot see: compare its id with the security officer's.
+5. Correction requests that wait for an answer are told (`doctor_corrections`).
+6. What the registry says of the key, a department cannot see: compare its id with the security officer's.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from adapters import doctor_corrections
 from adapters.config import AdapterConfig, load
 from adapters.outbox_tables import APPLICATION_ID, BRAKED
 from contracts.algorithms import SUITES
@@ -240,6 +242,11 @@ def check_rights(situation: Situation) -> Iterator[Finding]:
         yield from cluster.judge_rights(cluster.rights_of(admin, needed, admin.topics()))
 
 
+def check_corrections(situation: Situation) -> Iterator[Finding]:
+    """Rule 5."""
+    yield from doctor_corrections.look(situation.config.need(), situation.outbox, situation.now())
+
+
 def check_sqlite(_: Situation) -> Iterator[Finding]:
     """SQLite's version."""
     return machine.sqlite()
@@ -263,6 +270,7 @@ CHECKS: Final[Sequence[Check[Situation]]] = (
     Check("log", message_log.TITLE, check_log),
     Check("topics", Text("主题", "topics"), check_topics),
     Check("rights", Text("权限", "rights"), check_rights),
+    Check("corrections", Text("纠错申请", "corrections"), check_corrections),
     Check("clock", Text("时钟", "clock"), check_clock),
 )
 

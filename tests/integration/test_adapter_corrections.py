@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from adapters.doctor import doctor
 from contracts.algorithms import SigningKey
 from contracts.corrections import Correction, open_reply, replies_topic, requests_topic, seal_request
+from contracts.edge.clock import now_ms
 from contracts.edge.keys import create_signing_key, load_signing_key, write_public_key
 from contracts.edge.transport import Expiring
 from tests.integration.adapter_city import STREAM, TYPE_ID, Department, department, row
+from tests.integration.doctor_world import found_by
 
 
 @pytest.fixture
@@ -31,13 +34,18 @@ def node_key(city: Department) -> SigningKey:
 
 
 def request(
-    city: Department, identifier: str, index: int, key: SigningKey | None = None, adapter: str = "market-1"
+    city: Department,
+    identifier: str,
+    index: int,
+    key: SigningKey | None = None,
+    adapter: str = "market-1",
+    due_at: int = 1_770_864_000_000,
 ) -> None:
     """A node passes on that the message at `index` is wrong."""
     claims = city.messages()[index].claims
     asked = Correction(
         identifier, "node-1", STREAM.organisation, adapter, TYPE_ID, claims.record, claims.identity, ("name",),
-        "wrong_value", "cn.open-restaurant", 1_770_000_000_000, 1_770_864_000_000,
+        "wrong_value", "cn.open-restaurant", 1_770_000_000_000, due_at,
     )  # fmt: skip
     with city.transport.writer() as writer:
         writer.write(requests_topic("market-1"), identifier.encode(), seal_request(asked, key or node_key(city)))
@@ -83,6 +91,40 @@ def test_what_is_right_is_said_to_the_node_and_kept_in_the_journal(city: Departm
     keys = {kid: ("market-1", signer.key) for kid, signer in city.registry.signers.items()}
     assert [(one.id, one.answer) for one in (open_reply(value, keys) for value in values)] == [("id-1", "kept")] * 2
     assert all(b"compared" not in value for value in values)
+
+
+def test_status_and_doctor_tell_what_is_open(city: Department) -> None:
+    def told() -> tuple[object, list[tuple[str, str, str]]]:
+        before = sorted(path.name for path in city.root.iterdir())
+        found = found_by(doctor(city.config))["corrections"]
+        assert sorted(path.name for path in city.root.iterdir()) == before
+        return city.adapter("status", "--json").json["corrections"], found
+
+    assert told() == ({"open": 0, "overdue": 0}, [("ok", "No correction request is open", "")])
+    request(city, "id-1", 1)
+    request(city, "id-2", 2, due_at=now_ms() + 3_600_000)
+    remedy = "See oncegate-adapter corrections, and answer them."
+    assert told() == (
+        {"open": 2, "overdue": 1},
+        [("warning", "2 correction requests are open, 1 of them overdue", remedy)],
+    )
+    assert "2 correction requests open, 1 of them overdue" in city.adapter("status").out
+    assert city.adapter("answer-correction", "id-1", "--reason", "compared").code == 0
+    city.write([row(1), row(2), row(3, name="周小兰")])
+    assert city.run().code == 0
+    assert told() == ({"open": 0, "overdue": 0}, [("ok", "No correction request is open", "")])
+    assert "correction" not in city.adapter("status").out
+
+
+def test_without_a_topic_or_keys_nobody_can_say(city: Department) -> None:
+    with city.transport.admin() as admin:
+        admin.delete_topic(requests_topic("market-1"))
+    assert city.adapter("status", "--json").json["corrections"] is None
+    ((level, what, _),) = found_by(doctor(city.config))["corrections"]
+    assert (level, what) == ("warning", "No request comes: the topic is not there, or may not be seen")
+    city.config.write_text(city.config.read_text("utf-8").partition("[[nodes]]")[0], "utf-8")
+    assert city.adapter("status", "--json").json["corrections"] is None
+    assert "corrections" not in found_by(doctor(city.config))
 
 
 def test_mistakes_end_as_one_line(city: Department) -> None:
