@@ -233,6 +233,7 @@ def main() -> None:
 def _log_key(directory: Path, vkey: str) -> "NoteKey":
     from audit.notes import parse_vkey
 
+    directory.stat()  # nothing there: OSError says so
     if not (directory / "checkpoint").is_file():
         raise UserError(_NO_LOG, str(directory), _NO_LOG_REMEDY)
     try:

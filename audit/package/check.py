@@ -2,11 +2,13 @@
 
 1. The container is one that this program writes (`container`, rule 2), and has exactly the files that its manifest
    lists, with these sizes and digests, in this order. Names follow from the manifest; there is no other.
-2. Each log's key is one that the caller pinned, where keys were given; else the package's own, which is said. The head
-   must be signed by it, and bad cosignatures refuse it, of the package's witnesses and of pinned ones.
+2. A key is one that the caller pinned, or the package's own, which is said; where the caller has another key of that
+   name, the package is refused. A log's head must be signed by its key, and bad cosignatures refuse it, of the
+   package's witnesses and of pinned ones.
 3. The records hold together with their proofs, openings and the table (`check_records`).
-4. If the extractors signed, both signatures are over this manifest, under two keys. A key of theirs counts as known
-   where it was given. Whose key was given cannot stand in the package with another one, or without a signature.
+4. If the extractors signed, both signatures are over this manifest, under two keys. Whose key was given cannot stand in
+   the package without a signature.
+5. Where keys were given, one of them at least has signed something here: else this is not what the caller has keys for.
 
 The first difference ends the work; it names the file, and the record or member, that it concerns.
 """
@@ -80,6 +82,7 @@ class _Work:
         self._heads: dict[str, Checkpoint] = {}
         self._cosigned: dict[str, int] = {}
         self._unpinned: list[str] = []
+        self._signers: set[NoteKey] = set()
         self._notes: dict[str, bytes] = {}
 
     def outcome(self, difference: Difference | None) -> Checked:
@@ -94,6 +97,8 @@ class _Work:
             self._check_head(container, made, log)
         Records(container, made, self._heads, self._notes, self._advance).check()
         self._check_signatures(container, made)
+        if self._pinned and self._signers.isdisjoint(self._pinned):
+            raise Differs("", 0, wrong.NONE_GIVEN)
 
     # --- rule 1 ----------------------------------------------------------------------------------------------------
 
@@ -145,9 +150,7 @@ class _Work:
 
     def _check_keys(self, container: Container, made: Manifest) -> None:
         for log in made.logs:
-            key = self._key(container, log.vkey, ED25519, log.origin, log.key)
-            if self._pinned and key not in self._pinned:
-                raise Differs(f"{log.key}.vkey", 0, wrong.NOT_PINNED)
+            self._key(container, log.vkey, ED25519, log.origin, log.key)
         for witness in made.witnesses:
             self._key(container, witness.vkey, COSIGNATURE, witness.name, witness.key)
         signers = [
@@ -186,13 +189,15 @@ class _Work:
         named = [notes.parse_vkey(one.vkey or "") for one in made.witnesses]
         witnesses = [*named, *(key for key in self._pinned if key.kind == COSIGNATURE and key not in named)]
         try:
-            head = open_note(note, notes.parse_vkey(log.vkey), witnesses)[0]
-            cosigned = len({one.key for one in of_note(note, witnesses)})
+            key = notes.parse_vkey(log.vkey)
+            head = open_note(note, key, witnesses)[0]
+            cosigned = {one.key for one in of_note(note, witnesses)}
         except Fault as fault:
             raise Differs(log.checkpoint, 0, wrong.HEAD, fault.code) from None
         if not log.records <= log.indexed <= head.size:
             raise Differs(names.NAME, 0, wrong.COUNT, log.origin)
-        self._heads[log.origin], self._cosigned[log.origin], self._notes[log.origin] = head, cosigned, note
+        self._heads[log.origin], self._cosigned[log.origin], self._notes[log.origin] = head, len(cosigned), note
+        self._signers |= {key, *cosigned}
 
     # --- rule 4 ----------------------------------------------------------------------------------------------------
 
@@ -209,6 +214,7 @@ class _Work:
         lines = [(line.name, line.key_id) for line in note.signatures]
         if note.text != text or signed != keys or lines != [(key.name, key.key_id) for key in keys]:
             raise Differs(names.SIGNATURES, 0, wrong.SIGNATURE)
+        self._signers.update(keys)
 
 
 def _is_signed(made: Manifest) -> bool:

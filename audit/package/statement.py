@@ -116,7 +116,9 @@ def _files(files: Sequence[FileFacts]) -> Iterator[str]:
 def _by_hand(made: Manifest, heads: Sequence[Head], example: Example | None) -> Iterator[str]:
     yield "四、用 openssl 复核（无需本系统软件）"
     yield "  把文件包解开到空目录，在该目录中用 sh 依次执行下列命令；“应为”一行是上一条命令输出的结尾。"
+    yield "  核验签名须用 OpenSSL 3.0 或更高版本，请先看版本；提示不认识选项 -rawin 是版本过旧，不是签名无效。"
     yield "    export LC_ALL=C"
+    yield "    openssl version"
     yield "  1. 每个文件的摘要，应与第三部分所列相同"
     for one in made.files:
         yield f"    openssl dgst -sha256 {one.name}; openssl dgst -sm3 {one.name}"

@@ -1,6 +1,6 @@
 """`oncegate-audit verify FILE`: an evidence package, checked again; told with what it says of itself."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,10 @@ _OWN_KEYS = Text(
     "NOTE: these keys were taken from the package itself and prove nothing about who made it; give those that you have "
     "from the registry, the witness or the extractors with --vkey: {names}",
 )
+_OWN_LOGS = Text(
+    "注意:未给出以下日志的公钥,其记录是否属实只有文件包自己的说法:{names}",
+    "NOTE: no key of these logs was given; for their records only the package itself vouches: {names}",
+)
 _UNSIGNED = Text(
     "注意:提取人未作电子签名,文件包的出处以笔录为准。",
     "NOTE: the extractors did not sign; where the package comes from, only paper says.",
@@ -50,8 +54,9 @@ def verify_package(path: Path, vkeys: Sequence[str], as_json: bool) -> int:
     with path.open("rb") as file, progress(_BAR, None) as advance:
         found = check(file, pinned, advance)
         digest = digest_of(file)  # of this file, not of another one that has its name by now
+    given = {key.vkey for key in pinned}
     if as_json:
-        emit_json(_as_json(found, digest))
+        emit_json(_as_json(found, digest, given))
     elif found.difference is None:
         _say(found, digest)
     else:
@@ -62,7 +67,10 @@ def verify_package(path: Path, vkeys: Sequence[str], as_json: bool) -> int:
                 file=_shown(wrong.file or path.name), record=record, what=wrong.what, detail=_shown(wrong.detail)
             )
         )
-    return EXIT_FAILED if found.difference else 0
+    if found.difference is not None:
+        return EXIT_FAILED
+    _warn(found, given)
+    return 0
 
 
 def _shown(text: str) -> str:
@@ -84,9 +92,16 @@ def _say(found: "Checked", digest: "Digest") -> None:
         say(_LOG.fill(origin=_shown(log.origin), **facts))
     say(_ASKED.fill(filters=_question(made.filters)))
     say(_DIGESTS.fill(sha256=digest.sha256, sm3=digest.sm3))
+
+
+def _warn(found: "Checked", given: Set[str]) -> None:
+    """What a whole package does not show, also beside JSON."""
+    logs = [] if found.manifest is None else [log.origin for log in found.manifest.logs if log.vkey not in given]
     if found.unpinned:
         warn(_OWN_KEYS.fill(names=_shown(", ".join(found.unpinned))))
-    if made.extractors[0].vkey is None:
+    if given and logs:
+        warn(_OWN_LOGS.fill(names=_shown(", ".join(logs))))
+    if found.manifest is not None and found.manifest.extractors[0].vkey is None:
         warn(_UNSIGNED)
 
 
@@ -107,7 +122,7 @@ def _question(filters: Json) -> Text:
     )
 
 
-def _as_json(found: "Checked", digest: "Digest") -> Json:
+def _as_json(found: "Checked", digest: "Digest", given: Set[str]) -> Json:
     made, wrong = found.manifest, found.difference
     logs = {} if made is None else {log.origin: log for log in made.logs}
     facts: dict[str, Json] = {
@@ -121,6 +136,7 @@ def _as_json(found: "Checked", digest: "Digest") -> Json:
                 "size": head.size,
                 "root": head.root.hex(),
                 "cosigned": found.cosigned[origin],
+                "pinned": logs[origin].vkey in given,
                 "indexed": logs[origin].indexed,
                 "records": logs[origin].records,
             }

@@ -91,7 +91,7 @@ def test_an_old_copy_fails_against_a_known_head(log: Path, tmp_path: Path, capsy
 
 MISTAKES = {
     "no log": (["verify", "{tmp}"], "Not the directory of an audit log"),
-    "nothing there": (["verify", "{tmp}/nowhere"], "Not the directory of an audit log"),
+    "nothing there": (["verify", "{tmp}/nowhere.zip"], "No such file"),
     "bad key": (["verify", "{log}", "--vkey", "nonsense"], "Not a valid verifier key"),
     "bad head": (["verify", "{log}", "--head", "{log}/vkey"], "Not a valid checkpoint"),
     "no head": (["verify", "{log}", "--head", "{log}/nowhere"], "No such file"),

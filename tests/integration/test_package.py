@@ -78,6 +78,31 @@ def test_keys_of_the_package_itself_are_said_loudly(signed: Path, capsys: Out) -
     assert found["openings"] == {"granted": 4, "erased": 0, "restricted": 0}
 
 
+def test_the_keys_that_one_has_are_enough(town: Path, signed: Path, capsys: Out) -> None:
+    """Of one log, the witness, one extractor: what nobody vouches for from elsewhere is named, also beside JSON."""
+    extractor = manifest_of(content(signed)).extractors[0].vkey or ""
+    cases = [
+        (log_keys(town)[0], [True, False], [B, WITNESS.public.name, *PEOPLE]),
+        (WITNESS.public.vkey, [False, False], [A, B, *PEOPLE]),
+        (extractor, [False, False], [A, B, WITNESS.public.name, PEOPLE[1]]),
+    ]
+    for key, pinned, unpinned in cases:
+        assert execute(app, ["verify", str(signed), "--vkey", key, "--json"]) == 0
+        said = capsys.readouterr()
+        found = json.loads(said.out)
+        assert [log["pinned"] for log in found["logs"]] == pinned
+        assert found["unpinned"] == unpinned
+        logs = ", ".join(log["origin"] for log in found["logs"] if not log["pinned"])
+        assert f"for their records only the package itself vouches: {logs}\n" in said.err
+
+
+def test_keys_of_nobody_in_the_package_refuse_it(signed: Path, capsys: Out) -> None:
+    """A package of other logs, under names that nobody was asked about, is not what the caller has keys for."""
+    other = NoteSigner.of("gov.example/c", Ed25519PrivateKey.from_private_bytes(b"\7" * 32)).public.vkey
+    assert execute(app, ["verify", str(signed), "--vkey", other]) == 1
+    assert "none of the keys given with --vkey has signed anything in it" in capsys.readouterr().out
+
+
 def test_no_network_and_no_index_are_needed(signed: Path, tmp_path: Path) -> None:
     hook = "import sys; sys.addaudithook(lambda name, _: name.startswith('socket.') and sys.exit(9))"
     script = f"{hook}; from audit.cli import main; main()"
@@ -146,6 +171,14 @@ def test_the_commands_of_the_statement_as_they_stand(unpacked: Path) -> None:
     for said, wanted in outputs:
         assert said.rstrip("\n").endswith(wanted)
     assert sum("Signature Verified Successfully" in said for said, _ in outputs) == 5
+
+
+def test_the_statement_says_first_which_openssl_it_needs(unpacked: Path) -> None:
+    """Only 3.0 has `pkeyutl -rawin`: with an older one every signature would seem bad."""
+    before, _, signatures = (unpacked / manifest.STATEMENT).read_text("utf-8-sig").partition(" pkeyutl ")
+    assert "OpenSSL 3.0" in before
+    assert "\n    openssl version\n" in before
+    assert "-rawin" in signatures
 
 
 def test_every_digest_of_the_statement_is_what_openssl_says(unpacked: Path) -> None:

@@ -33,7 +33,7 @@ from tests.integration.package_world import (
     packed,
     place,
 )
-from tests.integration.search_world import Out
+from tests.integration.search_world import A, B, Out
 
 FEW = ("case=SECRET-CASE-3", "decision=granted")  # two of log a, and two of log b
 
@@ -272,7 +272,10 @@ def test_a_bad_cosignature_of_a_known_witness_refuses(unsigned: Members) -> None
 def test_a_package_under_another_log_key_is_known_by_pinning(town: Path, unsigned: Members) -> None:
     pinned = [parse_vkey(key) for key in log_keys(town)]
     assert checked(packed(unsigned), pinned).difference is None
-    assert checked(packed(unsigned), pinned[1:]).difference is not None
+    found = checked(packed(unsigned), pinned[1:])
+    assert (found.difference, A in found.unpinned, B in found.unpinned) == (None, True, False)
+    other = NoteSigner.of(A, Ed25519PrivateKey.from_private_bytes(b"\7" * 32)).public
+    assert place(checked(packed(unsigned), [other, pinned[1]])) == ("keys/log-1.vkey", 0)
 
 
 def _flipped(data: bytes, at: int) -> bytes:
