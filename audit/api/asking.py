@@ -34,10 +34,11 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What an answer says, and how many things it shows."""
+    """What an answer says, and how many things it shows; `facts`: what is recorded of it beside the question."""
 
     members: dict[str, Json] = field(repr=False)
     count: int
+    facts: dict[str, Json] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,8 @@ class Calls:
             prepared, answered, logs = await lane.run(work)
             if answered is None:
                 return await self._hold(kind, auditor, prepared, words, logs)
-            asked = Question(kind.command, (auditor.id,), prepared.facts, answered.count, logs)
+            facts = prepared.facts | answered.facts
+            asked = Question(kind.command, (auditor.id,), facts, answered.count, logs)
             sealed = {**words, **prepared.sealed}
             return _answer({"recorded": await self.recorder.keep(asked, sealed), **answered.members})
 
@@ -88,7 +89,8 @@ class Calls:
         async with lane.place():
             answered, logs = await lane.run(work)
             who = (auditor.id, pending.second or "")
-            asked = Question(kind.command, who, prepared.facts | {"approval": pending.id}, answered.count, logs)
+            facts = prepared.facts | answered.facts | {"approval": pending.id}
+            asked = Question(kind.command, who, facts, answered.count, logs)
             return _answer({"recorded": await self.recorder.keep(asked, prepared.sealed), **answered.members})
 
     async def entry(self, request: web.Request) -> web.Response:

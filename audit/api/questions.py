@@ -20,12 +20,13 @@ from audit.api.restrictions import Restrictions
 from audit.notes import NoteKey
 from audit.search.analysing import analysed, facts_of_analysis, finding_json, own_pairs, silent, text_of
 from audit.search.database import known_checks
-from audit.search.drawing import Order, differences, document, order_of
+from audit.search.drawing import Order, differences, document, facts_of, order_of
 from audit.search.filters import Cursor, Filters, parse_cursor
 from audit.search.output import hit_json, stats_json
 from audit.search.reconcile import Case, cases_of, read_rows, reconcile
 from audit.search.reconciling import facts_of_cases, hits_of, reconciled_json
 from audit.search.tokens import TokenKeys
+from audit.search.witnessed import not_cosigned, witness_of
 from contracts.encoding import Json, canonical
 from contracts.errors import Fault
 
@@ -202,19 +203,18 @@ def sample(given: Given, work: Work, desk: Desk) -> Prepared:
     """`POST /v1/samples`."""
     del desk
     body = given.body
-    notes = [note.encode() for note in body["checkpoints"]]
-    order = Order(
-        notes, body["nonce"], body["size"], body.get("by", ""), body["reviewers"], words_of(body.get("filters", {}))
-    )
-    found = understand(body.get("filters", {}), work, None)
-    facts = found.facts | {"size": order.size}
-    return Prepared(facts, partial(_draw, order=order, filters=found.filters))
+    notes, words = [note.encode() for note in body["checkpoints"]], words_of(body.get("filters", {}))
+    with as_faults():
+        witnesses = [witness_of(vkey) for vkey in body.get("witnesses", ())]
+        order = Order(notes, body["nonce"], body["size"], body.get("by", ""), body["reviewers"], words, witnesses)
+    found = understood(words, work, None)
+    return Prepared(found.facts, partial(_draw, order=order, filters=found.filters))
 
 
 def _draw(work: Work, _: Cursor | None, order: Order, filters: Filters) -> Answered:
     with as_faults():
         drawn = document(work.index, order, filters)
-    return Answered({"sample": drawn}, len(drawn["picks"]))
+    return Answered({"sample": drawn}, len(drawn["picks"]), facts_of(drawn))
 
 
 def sample_check(given: Given, work: Work, desk: Desk) -> Prepared:
@@ -222,15 +222,27 @@ def sample_check(given: Given, work: Work, desk: Desk) -> Prepared:
     del desk
     with as_faults():
         order, document_ = order_of(canonical(given.body["sample"]), "sample")
+        known = [witness_of(vkey) for vkey in given.body.get("witnesses", ())]
     found = understood(order.words, work, None)
-    return Prepared(found.facts, partial(_draw_again, order=order, filters=found.filters, given=document_))
+    again = partial(_draw_again, order=order, filters=found.filters, given=document_, known=known)
+    return Prepared(found.facts, again)
 
 
-def _draw_again(work: Work, _: Cursor | None, order: Order, filters: Filters, given: Mapping[str, Json]) -> Answered:
+def _draw_again(
+    work: Work,
+    _: Cursor | None,
+    order: Order,
+    filters: Filters,
+    given: Mapping[str, Json],
+    known: Sequence[NoteKey],
+) -> Answered:
     with as_faults():
         ours = document(work.index, order, filters)
     wrong = differences(given, ours)
-    return Answered({"right": not wrong, "different": wrong}, len(ours["picks"]))
+    lacking: list[Json] = [*(not_cosigned(order.notes, known) if known else ())]
+    members = {"right": not wrong and not lacking, "different": wrong, "not_cosigned": lacking}
+    members |= {name: ours[name] for name in ("witnessed", "left_out")}
+    return Answered(members, len(ours["picks"]), facts_of(ours))
 
 
 KINDS: Sequence[Kind] = (

@@ -73,6 +73,7 @@ FILTERS = closed(
 _SAMPLE_FILTERS = closed({}, {name: FILTERS["properties"][name] for name in ("from", "to", "log", *WORDS, "type")})
 _ASK = {"purpose": _PURPOSE}
 _POSITION: Schema = {"type": "integer", "minimum": 0, "maximum": 2**40 - 1}
+_WITNESSES = _list(_text(512), 64, 1)
 _NONCE = _described(_text(256), "The auditor's, published as a hash before")
 
 SEARCH = closed(
@@ -96,9 +97,16 @@ SAMPLE = closed(
         "size": {"type": "integer", "minimum": 1, "maximum": MAX_SIZE},
         "reviewers": {**_list(_text(64), 1000, 1), "uniqueItems": True},
     },
-    {"by": _one_of(STRATA), "filters": _SAMPLE_FILTERS},
+    {
+        "by": _one_of(tuple(STRATA)),
+        "filters": _SAMPLE_FILTERS,
+        "witnesses": _described(_WITNESSES, "vkeys; one of them must have cosigned each checkpoint"),
+    },
 )
-SAMPLE_CHECK = closed({**_ASK, "sample": {"type": "object", "description": "What `POST /v1/samples` answered"}})
+SAMPLE_CHECK = closed(
+    {**_ASK, "sample": {"type": "object", "description": "What `POST /v1/samples` answered"}},
+    {"witnesses": _described(_WITNESSES, "vkeys of your own; one of them must have cosigned each checkpoint")},
+)
 DECISION = closed(
     {"decision": _one_of(("agree", "refuse"))},
     {
@@ -109,6 +117,7 @@ DECISION = closed(
 )
 
 _TEXT: Schema = {"type": "string"}
+_TEXTS: Schema = {"type": "array", "items": _TEXT}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _TIME = _described(_TEXT, "RFC 3339, UTC")
 _NULLABLE: Schema = {"type": ["string", "null"]}
@@ -203,7 +212,14 @@ SAMPLE_ANSWER = closed(
     {**_ENVELOPE, "sample": {"type": "object", "description": "The document that anybody can check"}}
 )
 SAMPLE_CHECK_ANSWER = closed(
-    {**_ENVELOPE, "right": {"type": "boolean"}, "different": {"type": "array", "items": _TEXT}}
+    {
+        **_ENVELOPE,
+        "right": {"type": "boolean"},
+        "different": _described(_TEXTS, "Members of the sample that drawing again does not give"),
+        "not_cosigned": _described(_TEXTS, "Logs whose checkpoint none of the `witnesses` of this question cosigned"),
+        "witnessed": _described({"type": "boolean"}, "A witness that the sample names cosigned each checkpoint"),
+        "left_out": _described(_TEXTS, "Logs of the index without a checkpoint"),
+    }
 )
 WAITING = closed(
     {

@@ -234,14 +234,16 @@ def overdue_command(own_log: OwnLog = None, index: IndexOption = None, as_json: 
 
 def _draw_again(sample: "Sample", index: Path) -> None:
     """Refuse a sample that is not what drawing again gives."""
-    from audit.search.drawing import differences, document, order_of
+    from audit.search.drawing import differences, document, facts_of, order_of
+    from audit.search.sample_command import tell
     from audit.search.session import session
     from contracts.encoding import canonical
 
     order, given = order_of(canonical(sample.document), sample.digest)  # the one that is begun: no second reading
     with session(index, order.words, []) as asked:
         ours = document(asked.index, order, asked.filters)
-        asked.record("review start", len(ours["picks"]))
+        asked.record("review start", len(ours["picks"]), facts_of(ours))
+    tell(ours)
     wrong = differences(given, ours)
     if wrong:
         warn(_DIFFERS.fill(names=", ".join(wrong)))

@@ -46,6 +46,7 @@ _NO_WHOM = Text("不知道应由哪个单位说明", "Nobody knows which unit is
 _GIVE_WHOM = Text(
     "请用 --index 给出索引,或用 --of 给出单位/处室。", "Give the index with --index, or the unit with --of."
 )
+_NO_PICKS = Text("抽样中没有记录", "There is no record in this sample")
 _NOT_A_REVIEWER = Text("不是该抽样的评查人", "Not a reviewer of this sample")
 
 Keys = Sequence[X25519PrivateKey]
@@ -128,6 +129,8 @@ class Shown:
 
 def start(own: Own, sample: Sample, drawn_again: bool) -> bool:
     """Begin a review; False when it was begun before. `drawn_again`: the caller has drawn the sample again."""
+    if not sample.picks:
+        raise UserError(_NO_PICKS, sample.digest)
     with opened(own, [sample]) as book:
         if sample.digest in book.ledger.started:
             return False

@@ -2,8 +2,8 @@
 
 1. A record is decided when it has a verdict that counts. It is awaited while that verdict asks for an explanation and
    none came; overdue when the deadline has passed as well.
-2. The review is complete when every record is decided and none is awaited. That a review is complete says nothing about
-   what was found: verdicts and explanations are a person's to read.
+2. The review is complete when there are records, every one is decided and none is awaited. That a review is complete
+   says nothing about what was found: verdicts and explanations are a person's to read.
 3. An explanation that came after the verdict is named (`judge_again`): the reviewer should read it, and a further
    verdict may say what came of it.
 """
@@ -82,7 +82,7 @@ class Report:
     @property
     def complete(self) -> bool:
         """Rule 2."""
-        return not self.total.undecided and not self.total.awaited
+        return bool(self.total.drawn) and not self.total.undecided and not self.total.awaited
 
 
 def report(ledger: Ledger, sample: Sample, day: str) -> Report:
@@ -104,6 +104,9 @@ def as_json(found: Report, head: tuple[str, int, bytes]) -> dict[str, Json]:
         "seed": found.sample.seed,
         "population": found.sample.population,
         "drawn_again": found.drawn_again,
+        "witnessed": found.sample.document["witnessed"],
+        "cosigned": found.sample.document["cosigned"],
+        "left_out": found.sample.document["left_out"],
         "day": found.day,
         "complete": found.complete,
         "total": found.total.as_json(),

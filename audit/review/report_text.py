@@ -24,6 +24,7 @@ _IRREGULAR = Text(
     "注意:自有日志第 {number} 条不合规则,不计入:{what}",
     "Note: entry {number} of the own log breaks a rule and does not count: {what}",
 )
+_NOT_WITNESSED = Text("抽样所依据的检查点未经见证", "The checkpoints of the sample are not witnessed")
 _COMPLETE = Text("评查完成", "The review is complete")
 _INCOMPLETE = Text("评查未完成", "The review is not complete")
 
@@ -35,6 +36,8 @@ def summary(found: Report) -> list[Text]:
     if found.total.judge_again:
         lines.append(_AGAIN.fill(count=found.total.judge_again))
     lines += (_IRREGULAR.fill(number=number, what=what) for number, what in found.irregular)
+    if not found.sample.document["witnessed"]:
+        lines.append(_NOT_WITNESSED)
     return [*lines, _COMPLETE if found.complete else _INCOMPLETE]
 
 
@@ -57,6 +60,12 @@ def _heading(found: Report, head: tuple[str, int, bytes], written: str) -> Itera
     for note in order["checkpoints"]:
         name, entries, signed_root = note.split("\n")[:3]
         yield f"检查点:{name},{entries} 条,根 {signed_root}"
+    for one in order["cosigned"]:
+        yield f"见证:{one['log']},{one['witness']},{one['time']}"
+    if not order["witnessed"]:
+        yield f"见证:无。{_NOT_WITNESSED.zh}"
+    if order["left_out"]:
+        yield f"未纳入总体的日志:{'、'.join(order['left_out'])}"
     yield f"筛选条件:{' '.join(order['filters']) or '无'};分层依据:{order['by'] or '不分层'}"
     yield f"总体 {found.sample.population} 条,抽取 {found.total.drawn} 条;评查人:{'、'.join(found.sample.reviewers)}"
     yield f"开始评查时已由索引重新抽样核对:{'是' if found.drawn_again else '否'}"

@@ -1,19 +1,18 @@
 """A sample as it is reviewed: its digest and its picks. Pure.
 
 1. A sample is named by SHA-256 of the canonical JSON of its document, so white space and order do not matter.
-2. Each pick is there once, and its reviewer is one of the sample's.
+2. Each pick is there once, and its reviewer is one of the sample's. Whom it says to have cosigned its checkpoints did.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
-from audit.record import digest_text
 from audit.review.events import Place
-from audit.search.drawing import order_of
+from audit.search.drawing import Order, digest_of, order_of
 from audit.search.sample import Pick
-from contracts.encoding import Json, canonical
+from audit.search.witnessed import cosignatures, not_cosigned
+from contracts.encoding import Json
 from contracts.errors import UserError
 from contracts.text import Text
 
@@ -47,7 +46,7 @@ class Sample:
 def sample_of(data: bytes, name: str) -> Sample:
     """The sample in a document (rules 1 and 2); `name`: of the file. Raises `UserError`."""
     order, document = order_of(data, name)
-    digest = digest_text(sha256(canonical(document)).digest())
+    digest = digest_of(document)
     try:
         strata = {stratum: (one["population"], one["picked"]) for stratum, one in document["strata"].items()}
         listed = [Pick(one["log"], one["position"], one["stratum"], one["reviewer"]) for one in document["picks"]]
@@ -55,11 +54,18 @@ def sample_of(data: bytes, name: str) -> Sample:
         sound = len(picks) == len(listed) and all(_sound(pick, order.reviewers) for pick in listed)
         numbers = [document["population"], *(number for both in strata.values() for number in both)]
         sound = sound and type(document["seed"]) is str and all(type(number) is int for number in numbers)
+        sound = sound and document["witnessed"] is bool(order.witnesses) and _cosigned(order, document)
     except (KeyError, TypeError, AttributeError):
         sound = False
     if not sound:
         raise UserError(_NOT_A_SAMPLE, name)
     return Sample(digest, document["seed"], document["population"], order.reviewers, strata, picks, document)
+
+
+def _cosigned(order: Order, document: Mapping[str, Json]) -> bool:
+    if order.witnesses and not_cosigned(order.notes, order.witnesses):
+        return False
+    return bool(document["cosigned"] == cosignatures(order.notes, order.witnesses))
 
 
 def _sound(pick: Pick, reviewers: Sequence[str]) -> bool:

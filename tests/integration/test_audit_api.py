@@ -18,6 +18,7 @@ from audit.show import Viewer
 from tests.integration.api_world import HOLDER, WHY, Office, entry_path, furnish, running
 from tests.integration.audit_support import AUDITOR
 from tests.integration.search_world import A, B, build_town
+from tests.integration.witness_world import COSIGNER
 from tests.waiting import until
 
 
@@ -146,7 +147,12 @@ def test_a_sample_and_its_check(office: Office, town: Path) -> None:
     drawn = valid(office.post("li", "/v1/samples", **order).json, schemas.SAMPLE_ANSWER)["sample"]
     assert len(drawn["picks"]) == 10
     right = valid(office.post("wang", "/v1/samples/verify", sample=drawn).json, schemas.SAMPLE_CHECK_ANSWER)
-    assert (right["right"], right["different"]) == (True, [])
+    assert (right["right"], right["different"], right["witnessed"], right["left_out"]) == (True, [], False, [])
+    record = record_of(office, right)["filters"]
+    assert (record["seed"], record["size"], record["population"]) == (drawn["seed"], 10, drawn["population"])
+    mine = office.post("wang", "/v1/samples/verify", sample=drawn, witnesses=[COSIGNER.public.vkey]).json
+    assert (mine["right"], mine["different"], mine["not_cosigned"]) == (False, [], [A, B])
+    assert office.post("li", "/v1/samples", **order, witnesses=[COSIGNER.public.vkey]).status == 422
     drawn["picks"][0]["reviewer"] = "Zhao"
     wrong = office.post("wang", "/v1/samples/verify", sample=drawn).json
     assert (wrong["right"], wrong["different"]) == (False, ["picks"])

@@ -76,6 +76,12 @@ def test_strata_and_reviewers(town: Path, capsys: Out) -> None:
     assert {name: reviewers.count(name) for name in ("王", "李", "张")} == {"王": 4, "李": 4, "张": 4}
 
 
+def test_strata_by_the_words_of_searches(town: Path, tmp_path: Path, capsys: Out) -> None:
+    found = drawn(town, capsys, "--by", "item")
+    assert found["strata"] == drawn(town, capsys, "--by", "service_item")["strata"]
+    assert check(town, tmp_path, found) == 0
+
+
 def test_anybody_draws_it_again(town: Path, tmp_path: Path, capsys: Out) -> None:
     found = drawn(town, capsys, "unit=none", "--by", "app")
     assert check(town, tmp_path, found) == 0
@@ -110,7 +116,8 @@ def test_a_changed_sample_shows(
     ("words", "heads", "what"),
     [
         (["--by", "clerk"], ("a",), "Not something to make strata of"),
-        (["clerk=x"], ("a",), "their key is needed"),
+        (["clerk=x"], ("a",), "A sample cannot be filtered by people (clerk)"),
+        (["organisation=nobody"], ("a",), "No record is in the population"),
         ([], ("a", "later"), "Two checkpoints of one log"),
         ([], ("forged",), "Not a checkpoint that this log signed"),
         ([], ("fork",), "The checkpoint is not one of the log that was indexed"),
@@ -123,7 +130,7 @@ def test_refused(town: Path, tmp_path: Path, capsys: Out, words: list[str], head
         write_many(tmp_path / name, A, (facts(n, **changes) for n in range(size)))
         (town / f"{name}.head").write_bytes((tmp_path / name / "checkpoint").read_bytes())
     capsys.readouterr()
-    target = "index" if words == ["clerk=x"] else "own/index"
+    target = "index" if words == ["clerk=x"] else "own/index"  # people are refused before keys are asked for
     given = [word for head in heads for word in ("--checkpoint", str(town / f"{head}.head"))]
     order = ["--nonce", "n", "--size", "3", "--reviewers", "w"]
     assert execute(app, ["sample", "draw", str(town / target), *words, *given, *order]) == 2

@@ -1,6 +1,7 @@
 """Counts of a review, and when it is complete."""
 
 import csv
+import dataclasses
 import io
 
 from audit.review import report_text
@@ -43,6 +44,11 @@ def test_explained_is_complete_and_says_that_somebody_should_read_it() -> None:
     assert (judged.complete, judged.total.judge_again, judged.rows[0].before) == (True, 0, 1)
 
 
+def test_a_sample_of_nothing_is_never_complete() -> None:
+    empty = dataclasses.replace(sample(), picks={})
+    assert not report(ledger(empty), empty, "2026-12-01").complete
+
+
 def test_forms_say_the_same() -> None:
     found = after(ASKING, *REST[:2], verdict(S, 3, "normal", reviewer="Li"))
     told = as_json(found, HEAD)
@@ -73,5 +79,6 @@ def test_the_document_for_the_file() -> None:
 def test_the_summary_in_both_languages() -> None:
     lines = report_text.summary(after(ASKING, *REST, ANSWER))
     assert lines[-1].en == "The review is complete"
-    assert lines[-2].zh == "已收到说明、待评查人复核:1 条"
+    assert lines[-2].zh == "抽样所依据的检查点未经见证"
+    assert lines[-3].zh == "已收到说明、待评查人复核:1 条"
     assert lines[1].en.startswith("Wang: 2 drawn, 2 decided, 0 undecided; 1 normal, 0 suspicious, 1 explanation")
