@@ -53,20 +53,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from audit.fetch import Endpoint, is_url
-from audit.notes import COSIGNATURE, NoteKey, parse_vkey
+from audit.notes import NoteKey
 from audit.witness.cosigning import WitnessAddress
+from audit.witness.pinned import cosigner_in, witness_in
 from contracts.algorithms import SUITES
 from contracts.edge.config import Section, read_toml
-from contracts.errors import Fault
 from contracts.text import Text
 from gateway.supervision import settings as supervision
 from gateway.supervision.settings import SupervisionConfig
 
-_WITNESS_VKEY = Text(
-    "请填写见证者的 .vkey 文件内容(oncegate-audit keygen witness 生成)。",
-    "Give the content of the witness's .vkey file (oncegate-audit keygen witness made it).",
-)
 _MIRROR_VKEY = Text(
     "请在 [serve.mirror] 中填写镜像的 .vkey 文件内容(oncegate-audit keygen mirror 生成)。",
     "Give in [serve.mirror] the content of the mirror's .vkey file (oncegate-audit keygen mirror made it).",
@@ -158,7 +153,7 @@ def load(path: Path) -> NodeConfig:
 
 def _serve(section: Section, data_dir: Path) -> ServeConfig:
     slot = section.text("slot")
-    witnesses = tuple(_witness(one) for one in section.sections("witnesses", ()))
+    witnesses = tuple(witness_in(one) for one in section.sections("witnesses", ()))
     mirror, wait_s = _mirror(section, witnesses)
     return ServeConfig(
         base_url=_base_url(section),
@@ -174,7 +169,7 @@ def _serve(section: Section, data_dir: Path) -> ServeConfig:
         witnesses=witnesses,
         mirror=mirror,
         mirror_wait_s=wait_s,
-        correction_days=section.integer("correction_days", 10, low=1, high=365),
+        correction_days=section.integer("correction_days", 10, low=1, high=60),  # its topic keeps a request for 90
         refuse_unwitnessed_after_s=section.integer("refuse_unwitnessed_after_s", 14_400, low=1, high=30 * 86_400),
     )
 
@@ -187,30 +182,11 @@ def _mirror(serve: Section, witnesses: Sequence[WitnessAddress]) -> tuple[NoteKe
         raise serve.mistake(_NO_MIRROR, "durable", _MIRROR_VKEY)
     if section is None:
         return None, None
-    key = _cosigner(section, Text("不是镜像的验证公钥", "Not the verifier key of a mirror"), _MIRROR_VKEY)
+    key = cosigner_in(section, Text("不是镜像的验证公钥", "Not the verifier key of a mirror"), _MIRROR_VKEY)
     if any(one.key.raw == key.raw for one in witnesses):  # its lines stand on heads that a mirror has not yet
         raise section.mistake(_WITNESS_AS_MIRROR, "vkey", _MIRROR_VKEY)
     wait_s = section.number("wait_s", 10.0, low=0.1, high=120.0)
     return key, wait_s if waits else None
-
-
-def _witness(section: Section) -> WitnessAddress:
-    url = section.text("url")
-    if not is_url(url):
-        what = Text("url 须为 http(s)://主机[:端口][/路径]", "url must be http(s)://host[:port][/path]")
-        raise section.mistake(what, "url")
-    key = _cosigner(section, Text("不是见证者的验证公钥", "Not the verifier key of a witness"), _WITNESS_VKEY)
-    return WitnessAddress(Endpoint(url, section.path("ca", None)), key)
-
-
-def _cosigner(section: Section, wrong: Text, remedy: Text) -> NoteKey:
-    try:
-        key = parse_vkey(section.text("vkey"))
-    except Fault:
-        key = None
-    if key is None or key.kind != COSIGNATURE:
-        raise section.mistake(wrong, "vkey", remedy)
-    return key
 
 
 def _base_url(section: Section) -> str:
