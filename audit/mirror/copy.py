@@ -13,6 +13,7 @@
    such an entry below its end.
 6. The copy's head never goes back. A signed head below it, or one that is not a continuation, is refused: the caller
    keeps it as evidence.
+7. A head of the same log that somebody else shows may be shorter or longer than the copy, but of no other history.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,14 +62,22 @@ class Held:
     note: bytes
 
 
+def vkey_of(directory: Path) -> str | None:
+    """Of which key there is a copy in `directory`; None for none. Raises OSError."""
+    try:
+        return (directory / "vkey").read_bytes().decode("ascii", "replace").removesuffix("\n")
+    except FileNotFoundError:
+        return None
+
+
 class Copy:
-    """The copy of one log. Not for several threads."""
+    """The copy of one log. Not for several threads, but for `compare`."""
 
     def __init__(self, directory: Path, key: NoteKey, disk: Disk | None = None, chunk: int = CHUNK) -> None:
         """Raises `Corrupt` when what is here does not verify, OSError."""
         self._disk = disk or Disk()
         self.directory = directory
-        self._key = key
+        self.key = key
         self._chunk = chunk
         self._disk.sync_directories(self._disk.make_directories([directory]))
         if not (directory / "vkey").exists():
@@ -96,16 +105,16 @@ class Copy:
 
     def highest(self) -> Held:
         """The highest head that was ever verified here, as far as its signature: `progress` may stand under it."""
-        heads = [(open_note(one.note, self._key)[0].size, one) for one in (self.published, self._at) if one.note]
+        heads = [(open_note(one.note, self.key)[0].size, one) for one in (self.published, self._at) if one.note]
         return max(heads, key=lambda pair: pair[0])[1] if heads else self.published
 
     def judge(self, note: bytes) -> Refusal | None:
         """Whether a signed head can be followed, as far as its size tells (rule 5); raises `Fault` of `open_note`."""
-        head, _ = open_note(note, self._key)
+        head, _ = open_note(note, self.key)
         held = self.highest()
         if not held.note:
             return None
-        known = open_note(held.note, self._key)[0]
+        known = open_note(held.note, self.key)[0]
         if head.size < known.size:
             return Refusal(ROLLED_BACK, f"{head.size} entries after {known.size}", note, held.note)
         if head.size == known.size and head.root != known.root:
@@ -119,6 +128,23 @@ class Copy:
         detail = f"entry {closed} closes the log, and there is a signed head of {head.size} entries"
         return Refusal(GREW, detail, note, self.highest().note)
 
+    def compare(self, note: bytes, source: LogSource | None = None) -> Refusal | None:
+        """Rule 7; for any thread. `source`: who has the tiles of a longer one; without them nothing is said of it.
+
+        Raises `Fault` of `open_note`, `Strange`, `NotAdmitted`, `Unavailable` of the source, `Corrupt`.
+        """
+        head, _ = open_note(note, self.key)
+        published, ending = self.published, self.ending
+        held = Checkpoint(self.key.name, published.size, published.root)
+        longer = head.size > held.size
+        if not published.note or (longer and source is None):
+            return None
+        nodes = source.nodes(head.size) if longer and source is not None else self._reader.nodes(held.size)
+        if _leads_to(*((held, head) if longer else (head, held)), nodes):
+            return self._grown(ending.head.size - 1, head, note) if ending and longer else None
+        detail = f"signed heads of {held.size} and {head.size} entries are not of one history"
+        return Refusal(FORKED if head.size == held.size else INCONSISTENT, detail, note, published.note)
+
     def follow(
         self, note: bytes, source: LogSource, advanced: Callable[[int], None] = lambda _: None
     ) -> Refusal | None:
@@ -129,12 +155,12 @@ class Copy:
         refusal = self.judge(note)
         if refusal is not None:
             return refusal
-        head, _ = open_note(note, self._key)
+        head, _ = open_note(note, self.key)
         nodes = source.nodes(head.size)
         while self._at.size < head.size:
             before = self._at.size
             tree, batches = self._read(source, head.size)
-            if not _leads_to(tree, head, nodes):
+            if not _leads_to(Checkpoint(self.key.name, tree.size, tree.root()), head, nodes):
                 return self._unfit(note, head, nodes)
             closed = _closing(batches)
             if (grown := self._grown(closed, head, note)) is not None:
@@ -152,7 +178,7 @@ class Copy:
 
     def erase(self, positions: Ranges) -> None:
         """Empty the opening rows at `positions`, all of them here; durable on return. Raises `Corrupt`, OSError."""
-        self._edge = erase(self._disk, LogReader(self.directory, self._key), self._edge, positions)
+        self._edge = erase(self._disk, LogReader(self.directory, self.key), self._edge, positions)
 
     def _read(self, source: LogSource, size: int) -> tuple[Tree, list[Batch]]:
         """The next chunk, and the tree after it: from where we are to a bundle's end, or to the head."""
@@ -178,14 +204,14 @@ class Copy:
             stored = parse_key(data)
         except Fault as fault:
             raise Strange(f"{key_path(key_id)}: {fault.detail}") from None
-        if (stored.key_id, stored.origin) != (key_id, self._key.name):
+        if (stored.key_id, stored.origin) != (key_id, self.key.name):
             raise Strange(f"{key_path(key_id)}: of another log or key")
         self._disk.replace(self.directory / key_path(key_id), data)
 
     def _unfit(self, note: bytes, head: Checkpoint, nodes: merkle.Nodes) -> Refusal:
         """Entries do not lead to the signed head: is it the head, or what the source gives as its entries?"""
         detail = f"entries from {self._at.size} on do not lead to the signed head of {head.size}"
-        if _leads_to(self._tree, head, nodes):
+        if _leads_to(Checkpoint(self.key.name, self._at.size, self._at.root), head, nodes):
             return Refusal(ALTERED, detail, note, self.highest().note)
         detail = f"the signed head of {head.size} entries does not extend the {self._at.size} that are verified here"
         return Refusal(INCONSISTENT, detail, note, self.highest().note)
@@ -197,7 +223,7 @@ class Copy:
 
     def _end(self, last: bytes) -> None:
         """How the log ended, if this last entry closes it."""
-        self.ending = ending_of(last, Checkpoint(self._key.name, self._at.size, self._at.root))
+        self.ending = ending_of(last, Checkpoint(self.key.name, self._at.size, self._at.root))
 
     def _publish(self, note: bytes, head: Checkpoint) -> None:
         """The signed head becomes the copy's own; also when only cosignatures came to it."""
@@ -231,7 +257,7 @@ class Copy:
         except FileNotFoundError:
             return None
         try:
-            return _decoded(data, self._key) if name == "progress" else _of_note(data, self._key)
+            return _decoded(data, self.key) if name == "progress" else _of_note(data, self.key)
         except (Fault, ValueError):
             raise Corrupt(f"{self.directory / name} does not verify under the log's key") from None
 
@@ -242,14 +268,14 @@ def _closing(batches: Sequence[Batch]) -> int | None:
     return next((index for index, entry in numbered if closes(entry[LENGTH:])), None)
 
 
-def _leads_to(tree: Tree, head: Checkpoint, nodes: merkle.Nodes) -> bool:
-    """Whether the signed head extends `tree`, or is it."""
-    if tree.size == head.size:
-        return tree.root() == head.root
-    if tree.size == 0:
-        return True  # every tree extends the empty one
-    proof = merkle.consistency_proof(tree.size, head.size, nodes)
-    return merkle.verify_consistency(tree.size, head.size, proof, tree.root(), head.root)
+def _leads_to(lower: Checkpoint, head: Checkpoint, nodes: merkle.Nodes) -> bool:
+    """Whether `head` extends the tree of `lower`, or is it. `nodes`: of the tree of `head`."""
+    if lower.size == head.size:
+        return lower.root == head.root
+    if lower.size == 0:
+        return lower.root == EMPTY_ROOT  # which every tree extends
+    proof = merkle.consistency_proof(lower.size, head.size, nodes)
+    return merkle.verify_consistency(lower.size, head.size, proof, lower.root, head.root)
 
 
 def _of_note(note: bytes, key: NoteKey) -> Held:

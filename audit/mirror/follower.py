@@ -2,8 +2,7 @@
 
 1. A look never raises for what a gateway does: it becomes `facts`. It raises for what is wrong here: the disk, or a
    copy that does not verify any more (`Corrupt`); then the mirror ends.
-2. What a log's own key signed and the copy refuses is kept as evidence: the signed head and the one held then, at
-   most `MAX_EVIDENCE` of them.
+2. What a log's own key signed and the copy refuses is kept as evidence: the signed head and the one held then.
 3. At the end of each look the gateway is told which head is held here (`confirm`), after evidence was kept.
 4. Then the orders about openings that its entries name are carried out here, too (`orders`).
 5. A copy is written under its lock, which retention takes to remove it: then there is nothing to look at any more.
@@ -17,10 +16,11 @@ from urllib.parse import quote
 
 from audit.checkpoints import open_note
 from audit.cosignatures import Cosigner
-from audit.disk import Disk, lock
+from audit.disk import lock
 from audit.fetch import Client
+from audit.mirror import evidence
 from audit.mirror.confirm import Confirming
-from audit.mirror.copy import Copy, Refusal
+from audit.mirror.copy import Copy
 from audit.mirror.judge import WELL, Facts, Log, Trouble
 from audit.mirror.orders import MirroredOrders
 from audit.mirror.source import LogSource, NotAdmitted, Strange
@@ -28,8 +28,6 @@ from audit.notes import NoteKey, parse_vkey
 from audit.orders.authority import Authority
 from audit.orders.chain import Keys
 from contracts.errors import Fault, Unavailable
-
-MAX_EVIDENCE = 64
 
 
 def slot_name(slot: str) -> str:
@@ -152,13 +150,7 @@ class Follower:
             return "checkpoint_invalid", fault.code
         except Unavailable:
             return None
-        return WELL if refusal is None else (refusal.reason, self._evidence(refusal))
-
-    def _evidence(self, refusal: Refusal) -> str:
-        """Rule 2; what to say of it."""
-        head, _ = open_note(refusal.note, self.key)
-        directory = self.directory / "evidence" / slot_name(self.facts.log.slot)
-        path = directory / f"{refusal.reason}-{head.size}-{head.root.hex()[:16]}.checkpoint"
-        if not path.exists() and not (directory.is_dir() and len(list(directory.iterdir())) >= 2 * MAX_EVIDENCE):
-            Disk().replace_all({path: refusal.note, path.with_suffix(".held"): refusal.held})
-        return f"{refusal.detail}; evidence: {path.name}"
+        if refusal is None:
+            return WELL
+        name = slot_name(self.facts.log.slot)
+        return refusal.reason, evidence.keep(self.directory / "evidence" / name, self.key, refusal)

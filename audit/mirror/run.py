@@ -1,10 +1,12 @@
 """The mirror as a program: rounds until it is stopped, each log in a thread of its own.
 
 1. The registry says which logs there are, the gateways say which they serve; what differs is an alarm (`judge`).
-2. A log that takes long to copy holds up no other one, and no alarm.
+2. A log that takes long to copy holds up no other one, and no alarm. Nor does a gateway that takes long to answer: each
+   is asked in a thread of its own, too (`lookout`).
 3. Whatever is wrong here (disk, a copy that does not verify) ends the program: a mirror that cannot write is none.
 4. One process: an exclusive lock on the directory.
-5. With a key of its own it does not look every few seconds: it waits for each new head, since answers may wait for it.
+5. A copy of another log or key than the one that is listed now is left alone: `log_rekeyed`.
+6. With a key of its own it does not look every few seconds: it waits for each new head, since answers may wait for it.
 """
 
 import os
@@ -17,38 +19,39 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import orjson
-
 from audit import retired
 from audit.cosignatures import Cosigner
 from audit.disk import Disk, lock
-from audit.fetch import Client, Endpoint
+from audit.fetch import Client
 from audit.lines import alarm, info
 from audit.mirror import status
 from audit.mirror.config import MirrorConfig
+from audit.mirror.copy import Copy, vkey_of
 from audit.mirror.follower import Follower, slot_name
 from audit.mirror.judge import NEVER, Alarm, Log, alarms
 from audit.mirror.listed import Listed
+from audit.mirror.lookout import Lookout
 from audit.mirror.shards import shard_alarms
 from audit.threads import guarded
 from audit.witness.keygen import cosigner_of
 from contracts.edge import keys
-from contracts.errors import Unavailable, UserError
+from contracts.errors import Corrupt, Unavailable, UserError
 from contracts.text import Text
 
 EXIT_ALARM = 1
-RETRY_S = 1.0  # with a key: after a gateway went away
+RETRY_S = 1.0  # without a gateway; with a key: after one went away
 
-_MAX_LISTING = 64 * 1024
 _LOCKED = Text("该镜像目录正由另一进程使用", "Another process uses this mirror")
 _LOCKED_REMEDY = Text("一个目录只能有一个镜像进程。", "A directory has exactly one mirror: stop the other one.")
+
+_REKEYED = "the copy here is of another log or key than the registry lists for this slot now"
 
 Advance = Callable[[int], None]
 
 
 @dataclass
 class Mirror:
-    """The parts of a running mirror. `clock` gives Unix seconds."""
+    """The parts of a running mirror; raises `UserError`. `clock` gives Unix seconds."""
 
     config: MirrorConfig
     listed: Listed
@@ -56,20 +59,32 @@ class Mirror:
     cosigner: Cosigner | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     followers: dict[Log, Follower] = field(default_factory=dict)
-    served: dict[str, tuple[Log, ...]] = field(default_factory=dict)
+    lookouts: tuple[Lookout, ...] = ()
     failure: BaseException | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
-    _asking: dict[str, Client] = field(default_factory=dict)
     _known: frozenset[tuple[str, str]] = frozenset()
+
+    def __post_init__(self) -> None:
+        proofs = self.config.directory / "evidence"
+        self.lookouts = tuple(Lookout(one, Client(one), proofs) for one in self.config.gateways)
+
+    @property
+    def served(self) -> dict[str, tuple[Log, ...]]:
+        """What each gateway that ever answered said last, by URL."""
+        return {one.client.url: one.served for one in self.lookouts if one.served is not None}
 
     def once(self, advance: Advance) -> tuple[Alarm, ...]:
         """Look at every log once, one after the other; what is wrong then."""
         try:
-            self._look_around()
+            self._look_registry()
+            for lookout in self.lookouts:
+                lookout.ask()
             for log in sorted(self._wanted(), key=self.listed.age, reverse=True):
                 follower = self._follower(log, NEVER)
                 with self._client(log) as client:
                     follower.look(client, advance)
+            for lookout in self.lookouts:
+                self._compare(lookout)
             return self._tell()
         finally:
             self._close()
@@ -77,8 +92,11 @@ class Mirror:
     def run(self) -> None:
         """Until `stop` (rule 2); raises what ended it (rule 3)."""
         try:
+            self._look_registry()
+            for lookout in self.lookouts:
+                self._start(f"mirror-{lookout.client.url}", partial(self._keep_asking, lookout))
             while not self.stop.is_set():
-                self._look_around()
+                self._look_registry()
                 for log in self._wanted():
                     self._follow(log)
                 self._tell()
@@ -92,22 +110,46 @@ class Mirror:
             raise self.failure
 
     def _close(self) -> None:
-        for client in self._asking.values():
-            client.close()
+        for lookout in self.lookouts:
+            lookout.client.close()
 
-    def _look_around(self) -> None:
-        """Rule 1. What a gateway said last stays while it is away."""
+    def _start(self, name: str, body: Callable[[], None]) -> None:
+        thread = guarded(name, body, self._failed)
+        self._threads.append(thread)
+        thread.start()
+
+    def _look_registry(self) -> None:
         self.listed.look(int(self.clock() * 1000))
-        for endpoint in self.config.gateways:
-            client = self._asking.setdefault(endpoint.url, Client(endpoint))
-            try:
-                self.served[endpoint.url] = _listing(client)
-            except Unavailable:
-                client.close()
+
+    def _keep_asking(self, lookout: Lookout) -> None:
+        while not self.stop.is_set():
+            lookout.ask()
+            self._compare(lookout)
+            self.stop.wait(self.config.every_s)
+
+    def _compare(self, lookout: Lookout) -> None:
+        """The heads of what another gateway lists, too, and of what was wrong before."""
+        copies = {log: (slot_name(log.slot), copy) for log, copy in self._copies().items() if self._twice(log, lookout)}
+        try:
+            lookout.compare(copies)
+        except Corrupt:
+            if copies.keys() <= set(self._wanted()):  # else retention took it meanwhile
+                raise
+
+    def _twice(self, log: Log, lookout: Lookout) -> bool:
+        others = (one for one in self.lookouts if one is not lookout)
+        return lookout.lists(log) and (log in lookout.troubles or any(one.lists(log) for one in others))
+
+    def _copies(self) -> dict[Log, Copy]:
+        found = {log: self.followers.get(log) for log in self._wanted()}
+        return {log: one.copy for log, one in found.items() if one is not None}
 
     def _wanted(self) -> tuple[Log, ...]:
-        """The logs that are listed, but those that were removed here after their time (`retired`)."""
-        return tuple(log for log in self.listed.need() if not self._is_retired(log))
+        """The logs that are listed, but those that were removed here after their time (`retired`), and rule 5."""
+        return tuple(log for log in self.listed.need() if not self._is_retired(log) and not self._is_rekeyed(log))
+
+    def _is_rekeyed(self, log: Log) -> bool:
+        return vkey_of(self.config.directory / "logs" / slot_name(log.slot)) not in (None, log.vkey)
 
     def _is_retired(self, log: Log) -> bool:
         """Another log in the same slot is not the one that was removed: unseen, it would have no copy at all."""
@@ -121,9 +163,7 @@ class Mirror:
     def _follow(self, log: Log) -> None:
         if log not in self.followers:
             self._follower(log, self.clock())
-            thread = guarded(f"mirror-{log.slot}", partial(self._keep_looking, log), self._failed)
-            self._threads.append(thread)
-            thread.start()
+            self._start(f"mirror-{log.slot}", partial(self._keep_looking, log))
 
     def _follower(self, log: Log, since: float) -> Follower:
         if log not in self.followers:
@@ -138,16 +178,16 @@ class Mirror:
                 well = follower.look(client, lambda _: self._stopped())
                 while well and client is not None and self._awaited(log, client):
                     well = follower.wait(client, lambda _: self._stopped())
-            self.stop.wait(pause if self.cosigner is None else min(pause, RETRY_S))
+            self.stop.wait(min(pause, RETRY_S) if self.cosigner or client is None else pause)
         if not self.stop.is_set():
             del self.followers[log]  # not wanted any more; listed again, it begins with what is on disk
 
     def _awaited(self, log: Log, client: Client) -> bool:
-        """Rule 5, for as long as nothing has changed."""
+        """Rule 6, for as long as nothing has changed."""
         if self.cosigner is None or self.stop.is_set() or log not in self.listed.need():
             return False
         gateway = self._gateway(log)
-        return gateway is not None and gateway.url.rstrip("/") == client.url
+        return gateway is not None and gateway.client.url == client.url
 
     def _stopped(self) -> None:
         """Ends a long copy between two chunks."""
@@ -156,20 +196,21 @@ class Mirror:
 
     @contextmanager
     def _client(self, log: Log) -> Iterator[Client | None]:
-        """Of the gateway that says it serves this log; None when none does."""
-        endpoint = self._gateway(log)
-        if endpoint is None:
+        """Of the gateway that the log is copied from; None when none says that it serves it."""
+        gateway = self._gateway(log)
+        if gateway is None:
             yield None
             return
-        client = Client(endpoint)
+        client = Client(gateway.endpoint)
         try:
             yield client
         finally:
             client.close()
 
-    def _gateway(self, log: Log) -> Endpoint | None:
-        found = {url for url, logs in dict(self.served).items() if any(one.slot == log.slot for one in logs)}
-        return next((one for one in self.config.gateways if one.url in found), None)
+    def _gateway(self, log: Log) -> Lookout | None:
+        """The first that serves its slot; rather one that answers, and under the key that is listed."""
+        found = [one for one in self.lookouts if one.lists(log)]
+        return min(found, key=lambda one: (one.away, log not in (one.served or ())), default=None)
 
     def _failed(self, error: BaseException) -> None:
         self.failure = error
@@ -180,9 +221,13 @@ class Mirror:
         now, logs = self.clock(), self.listed.need()
         facts = [one.facts for one in map(self.followers.get, logs) if one is not None]
         heads = {one.slot: one.head() for one in retired.read_all(self._retired)}
+        served = self.served
+        asked = served if all(one.asked for one in self.lookouts) else {}  # nothing is gone before all were asked
         found = (
-            *alarms(facts, self.served, logs, self.listed.state(int(now * 1000)), now),
-            *shard_alarms(facts, self.listed.slots(), heads, self.served, now),
+            *alarms(facts, served, logs, self.listed.state(int(now * 1000)), now),
+            *(Alarm("log_rekeyed", log.slot, _REKEYED) for log in logs if self._is_rekeyed(log)),
+            *(alarm for one in self.lookouts for alarm in one.alarms(logs)),
+            *shard_alarms(facts, self.listed.slots(), heads, asked, now),
         )
         status.write(self.config.directory, status.form(facts, found, self.listed.version, now), self.config.metrics)
         here = {(one.code, one.about): one for one in found}
@@ -212,20 +257,3 @@ def run_until_stopped(mirror: Mirror) -> None:
         signal.signal(number, lambda *_: mirror.stop.set())
     info("mirror_started", directory=str(mirror.config.directory), pid=os.getpid())
     mirror.run()
-
-
-def _listing(client: Client) -> tuple[Log, ...]:
-    """What a gateway says it serves; raises `Unavailable`, also for what cannot be read."""
-    answer = client.get("/audit/logs", _MAX_LISTING)
-    if answer.status != 200:
-        raise Unavailable(f"{client.url}: status {answer.status}")
-    try:
-        logs = orjson.loads(answer.body)["logs"]
-        return tuple(Log(_printable(one["slot"]), _printable(one["origin"]), _printable(one["vkey"])) for one in logs)
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        raise Unavailable(f"{client.url}: /audit/logs cannot be read") from None
-
-
-def _printable(value: object) -> str:
-    """A gateway's words end on somebody's terminal."""
-    return "".join(char if char.isprintable() else "?" for char in str(value)[:500])

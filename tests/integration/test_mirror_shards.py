@@ -71,7 +71,6 @@ def test_both_logs_are_followed_and_the_closed_one_is_not_missed(root: Path) -> 
         watched.fresh()
         assert watched.look() == []
         made.closed = ()
-        watched.mirror.served.clear()
         assert watched.look() == [(shards.GONE, SLOT)]
 
 
