@@ -32,7 +32,7 @@ slot = "gov-extranet-1"             # the audit log that this process alone writ
 log_key = "keys/audit-gov-extranet-1.pem"
 predecessor_key = "keys/audit-0.pem"  # optional: of the log before this one, until that one is closed ("A new shard")
 head_dir = "/mnt/other-disk/heads"  # optional: the highest checkpoint, on other storage
-correction_days = 10                # in which a department answers a correction request; then it is late
+correction_days = 10                # (1 to 60) in which a department answers a correction request; then it is late
 refuse_unwitnessed_after_s = 14400  # with witnesses: no cosignature for so long, and questions are refused
 durable = "local"                   # "mirrored": answers wait until the auditor's mirror has their record, too
 

@@ -14,7 +14,7 @@ UNVERIFIED_TOPIC = "rejects.unverified"
 # Rejects are kept 7 days at most (design §4). Kafka drops whole segments, so a record may stay a seventh longer.
 _REJECTS = Expiring(6 * DAY_MS)
 _SUPERVISION = Expiring(30 * DAY_MS)
-_CORRECTIONS = Expiring(90 * DAY_MS)
+CORRECTIONS = Expiring(90 * DAY_MS)  # a request that is open for longer is sent again (`gateway.corrections.judge`)
 
 
 def topics_of(registry: Snapshot) -> Mapping[str, Cleaning]:
@@ -26,8 +26,8 @@ def topics_of(registry: Snapshot) -> Mapping[str, Cleaning]:
     }
     topics |= {stream.topic: COMPACTED for stream in registry.streams}
     topics |= {rejects_topic(adapter): _REJECTS for adapter in registry.adapters}
-    topics |= {requests_topic(adapter): _CORRECTIONS for adapter in registry.adapters}
-    topics |= {replies_topic(node.id): _CORRECTIONS for node in registry.contents.nodes}
+    topics |= {requests_topic(adapter): CORRECTIONS for adapter in registry.adapters}
+    topics |= {replies_topic(node.id): CORRECTIONS for node in registry.contents.nodes}
     return topics
 
 

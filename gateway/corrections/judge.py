@@ -8,6 +8,7 @@
    then asked again, about the restated message; its day stays.
 3. It is late, once, when it is not answered by its day.
 4. After `ABANDON_MS` nobody waits for an answer any more: it stays late.
+5. Until then the department has it: its topic keeps 90 days, so what is open is sent again every `AGAIN_MS`.
 """
 
 from typing import Final, NamedTuple
@@ -21,19 +22,20 @@ from gateway.supervision.seen import stream_facts
 
 CORRECTED: Final = "corrected"
 ABANDON_MS: Final = 365 * 86_400_000
+AGAIN_MS: Final = 60 * 86_400_000
 _GONE = frozenset({WITHDRAWN, ERASED})
 
 
 class Open(NamedTuple):
     """A request under way. `position`: of the message that it is about; `after`: the size of the audit log before it,
-    so that its record is found from there; `recorded`: it was found; `sent`: the department has it; `late`: that was
-    told; `telling`: the size of the log when a notice about it was begun."""
+    so that its record is found from there; `recorded`: it was found; `sent_at`: when the department got it last (Unix
+    ms), 0: it has it not; `late`: that was told; `telling`: the size of the log when a notice about it was begun."""
 
     correction: Correction
     position: Position
     after: int
     recorded: bool = False
-    sent: bool = False
+    sent_at: int = 0
     late: bool = False
     telling: int | None = None
 
@@ -42,7 +44,7 @@ def asked_again(one: Open, row: Row | None) -> Open | None:
     """Rule 2: the request about the restated message; None: the record was not restated. `row` as for `answer_of`."""
     if row is None or row.condition != LIVE or row.position.epoch <= one.position.epoch:
         return None
-    return one._replace(correction=one.correction._replace(identity=row.identity), position=row.position, sent=False)
+    return one._replace(correction=one.correction._replace(identity=row.identity), position=row.position, sent_at=0)
 
 
 def answer_of(one: Open, row: Row | None, kept: bool) -> str | None:
@@ -55,6 +57,11 @@ def answer_of(one: Open, row: Row | None, kept: bool) -> str | None:
 def is_late(one: Open, now: int) -> bool:
     """Rule 3. `now` in Unix ms."""
     return not one.late and now > one.correction.due_at
+
+
+def is_to_be_sent(one: Open, now: int) -> bool:
+    """Rule 5, and the first time. `now` in Unix ms."""
+    return now > one.sent_at + AGAIN_MS
 
 
 def late_notice(one: Open, now: int) -> Notice:

@@ -42,6 +42,7 @@ from gateway.corrections.judge import (
     answered_notice,
     asked_again,
     is_late,
+    is_to_be_sent,
     late_notice,
 )
 from gateway.corrections.spool import Carrying, Spool
@@ -128,7 +129,7 @@ class Carrier:
         if recorded is None:
             return
         try:
-            if not recorded.sent:
+            if is_to_be_sent(recorded, self.around.clock()):
                 recorded = self._sent(recorded)
         finally:  # what could not be sent is late all the same
             self._judge(recorded)
@@ -164,7 +165,7 @@ class Carrier:
 
     def _sent(self, one: Open) -> Open:
         self._send(one.correction)
-        sent = one._replace(sent=True)
+        sent = one._replace(sent_at=self.around.clock())
         self.around.spool.keep(sent)
         return sent
 

@@ -26,7 +26,7 @@ STUCK_S: Final = 120.0
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "after": (int,),
     "recorded": (bool,),
-    "sent": (bool,),
+    "sent_at": (int,),
     "late": (bool,),
     "telling": (int, NoneType),
 }

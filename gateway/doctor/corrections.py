@@ -45,7 +45,7 @@ def check(situation: Situation) -> Iterator[Finding]:
 
 def judge(opened: Sequence[Open], now: int) -> Finding:
     """Rules 1 and 3. `now` in Unix ms."""
-    waits = [now - one.correction.asked_at for one in opened if not one.sent]
+    waits = [now - one.correction.asked_at for one in opened if not one.sent_at]
     if stuck := [wait for wait in waits if wait > STUCK_MS]:
         return warning(_STUCK.fill(count=len(stuck), minutes=max(stuck) // 60_000), _LOOK, "corrections")
     if len(opened) >= MAX_OPEN:

@@ -200,6 +200,13 @@ ROWS: dict[str, Row] = {
     ),
     "data is a file": Row(a_file("node/data"), STATUS, "exists already", "已存在", "node/data"),
     # a node's keys and store
+    "more days than a request is kept": Row(
+        says(NODE, "[serve]", "[serve]\ncorrection_days = 61"),
+        STATUS,
+        "Allowed: 1 to 60",
+        "允许 1 到 60",
+        "serve.correction_days",
+    ),
     "unknown type for a node": Row(
         says(NODE, "[serve]", '[ingest]\nevidence_types = ["cn.x"]\n[serve]'),
         INGEST,

@@ -28,7 +28,7 @@ from contracts.corrections import (
 from contracts.edge.transport import Expiring, Transport
 from contracts.edge.transport.embedded import embedded
 from gateway.corrections import spool as spools
-from gateway.corrections.judge import Open
+from gateway.corrections.judge import AGAIN_MS, Open
 from gateway.corrections.run import ORPHAN_MS, Around, Carrier
 from gateway.corrections.spool import STUCK_S, Desk, Spool
 from gateway.store.reader import Reader
@@ -267,7 +267,7 @@ def test_the_department_may_say_that_it_is_right_and_nobody_else(world: World) -
         (before,) = world.spool.all()
         world.reply(answer["correction"], ADAPTER_KEYS["police-1"])
         until(lambda: not list(world.spool.all()))
-    assert before.sent
+    assert before.sent_at
     assert world.notices() == [(notices.CORRECTION_ANSWERED, KEPT)]
 
 
@@ -288,7 +288,7 @@ def test_a_death_between_notice_and_file_tells_nothing_twice(world: World, tmp_p
     ask(world)
     start = world.city.now()
     with world.carrying():
-        until(lambda: [one.sent for one in world.spool.all()] == [True])
+        until(lambda: [one.sent_at > 0 for one in world.spool.all()] == [True])
     (one,) = world.spool.all()
     world.spool.keep(one._replace(telling=world.city.log.size))
     shutil.copytree(tmp_path / "spool", tmp_path / "before")
@@ -310,10 +310,22 @@ def test_what_could_not_be_sent_is_late_all_the_same_and_may_be_answered(world: 
     world.city.now = lambda: start + (DAYS * 86_400 + 60) * 1000
     with world.carrying():
         until(lambda: world.notices() == [(notices.CORRECTION_LATE, None)])
-        until(lambda: [(one.late, one.sent) for one in world.spool.all()] == [(True, False)])
+        until(lambda: [(one.late, one.sent_at) for one in world.spool.all()] == [(True, 0)])
         world.city.store.put(IDENTITY, "card-1", example(IDENTITY, name="王小明"))
         until(lambda: not list(world.spool.all()))
     assert world.notices() == [(notices.CORRECTION_LATE, None), (notices.CORRECTION_ANSWERED, "corrected")]
+
+
+def test_what_stays_open_is_sent_again_before_its_topic_forgets_it(world: World) -> None:
+    ask(world)
+    start = world.city.now()
+    with world.carrying():
+        until(world.asked)
+        world.city.now = lambda: start + AGAIN_MS + 60_000
+        until(lambda: [one.late for one in world.spool.all()] == [True])
+    first, second = world.asked()
+    assert first == second
+    assert [one.sent_at for one in world.spool.all()] == [start + AGAIN_MS + 60_000]
 
 
 def test_what_is_stuck_shows_in_readyz(world: World) -> None:
@@ -363,7 +375,7 @@ def test_an_answer_to_a_request_whose_sending_was_not_noted_counts(world: World)
     (before,) = world.spool.all()
     ask(world)  # another one, for whose answer the topic is read from its start
     with world.carrying():
-        until(lambda: [one.sent for one in world.spool.all()] == [True, True])
+        until(lambda: [one.sent_at > 0 for one in world.spool.all()] == [True, True])
     world.spool.keep(before)  # a death between the sending and the file
     world.reply(answer["correction"], ADAPTER_KEYS["police-1"])
     with world.carrying():

@@ -9,7 +9,7 @@ from gateway.doctor.corrections import STUCK_MS, judge
 NOW = 1_700_000_000_000
 ASKED = Correction("id", "node-1", "o", "a", "cn.x", "rec", "sha-256:0", (), "other", "cn.item", NOW, NOW + 1)
 FRESH = Open(ASKED, Position(1, 1), 0)
-SENT = FRESH._replace(recorded=True, sent=True)
+SENT = FRESH._replace(recorded=True, sent_at=NOW)
 
 
 def test_open_and_late_ones_are_told() -> None:
