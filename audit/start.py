@@ -3,12 +3,13 @@
 1. The directory and the log's name in `head_dir` are claimed first (`claim`), and held by whoever opened the log: of
    one host or of several that share `head_dir`, one writes.
 2. What is known outside (`head_dir`, and the heads that witnesses and the mirror hold) is read before anything is
-   written.
+   written. A log that has entries does not start with an empty `head_dir`.
 3. Recovery reads the published head and the durable frames after it (`recovery`), and refuses what is older than, or
    not the log of, the outside head.
 4. The last segment is copied to a new file without its torn tail, then what was not published yet is published.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,13 @@ _BAD_ORIGIN = Text(
 _NEW_LOG_KEY = Text("请为该日志生成 Ed25519 密钥。", "Create an Ed25519 key for this log.")
 _CHOOSE_ORIGIN = Text("请在注册库中改正 origin。", "Correct its origin in the registry.")
 _MOUNT = Text("请挂载该存储,或先创建该目录。", "Mount that storage, or create the directory first.")
+_NO_HEAD = Text(
+    "head_dir 中没有该日志的检查点,而日志已发布 {size} 条", "head_dir has no head of this log, which has {size} entries"
+)
+_FIRST_USE = Text(
+    "请检查该存储是否已挂载,或检查点被谁移走。若首次使用 head_dir,请执行:cp {own} {head}",
+    "Is that storage mounted? Who took the head away? If head_dir is used for the first time: cp {own} {head}",
+)
 _NO_HEAD_DIR = Text("head_dir 不是目录(存储未挂载?)", "head_dir is not a directory (is the storage mounted?)")
 
 
@@ -112,10 +120,13 @@ def prepare(settings: LogSettings, disk: Disk) -> Start:
 def _recover(settings: LogSettings, press: Press) -> Start:
     disk, directory = press.disk, settings.directory
     reader = LogReader(directory, press.signer.public)
-    known = [_verified(note, press, where) for where, note in _known(settings, press, reader)]
+    outside = press.look()
+    known = [_verified(note, press, where) for where, note in _known(settings, press.head, outside, reader)]
     if is_new(directory):
         _begin(press, known)
     published = _verified(reader.note(), press, str(directory / "checkpoint"))
+    if press.head is not None and outside is None and published.size:
+        raise _without_head(settings, press.head, published.size)
     recovered = recover(reader, published)
     for head in known:
         check_head(head, reader, published, recovered)
@@ -135,13 +146,22 @@ def _begin(press: Press, known: Sequence[Checkpoint]) -> None:
     press.sign(Checkpoint(press.signer.public.name, 0, EMPTY_ROOT))
 
 
-def _known(settings: LogSettings, press: Press, reader: LogReader) -> Iterator[tuple[str, bytes]]:
+def _known(
+    settings: LogSettings, head: Path | None, outside: bytes | None, reader: LogReader
+) -> Iterator[tuple[str, bytes]]:
     """Rule 2: each head that is known outside, and where that was read. A file that does not verify any more refuses
     the start as well: whoever put an older log back would else just spoil it."""
-    kept = (press.look(), reader.cosigned_note(), reader.mirrored_note())
-    places = (press.head, settings.directory / COSIGNED, settings.directory / MIRRORED)
+    kept = (outside, reader.cosigned_note(), reader.mirrored_note())
+    places = (head, settings.directory / COSIGNED, settings.directory / MIRRORED)
     yield from ((str(place), note) for place, note in zip(places, kept, strict=True) if note is not None)
     yield from (("the head that a witness holds", note) for note in settings.heads)
+
+
+def _without_head(settings: LogSettings, head: Path, size: int) -> UserError:
+    """Rule 2. A mount point without its mount is a directory, too: an older copy of the log would start from there, and
+    a lock in it would keep no other host away. So whoever uses `head_dir` for the first time says so."""
+    own, other = (shlex.quote(str(path)) for path in (settings.directory / "checkpoint", head))
+    return UserError(_NO_HEAD.fill(size=size), str(settings.head_dir), _FIRST_USE.fill(own=own, head=other))
 
 
 def _verified(note: bytes, press: Press, where: str) -> Checkpoint:

@@ -188,8 +188,7 @@ class _Forgetful(_Aimed, ForgetfulDisk):
 
 
 def _grown(root: Path) -> None:
-    fill(root / "log", FIRST)
-    open_log(root / "log", root / "heads").close()
+    fill(root / "log", FIRST, heads=root / "heads")
 
 
 def _crashed(root: Path) -> None:

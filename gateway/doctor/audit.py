@@ -19,7 +19,7 @@ from urllib.parse import quote
 from audit import checkpoints
 from audit.merkle import leaf_hash
 from audit.notes import NoteKey, parse_vkey
-from audit.reader import MIRRORED, LogReader
+from audit.reader import LogReader
 from audit.recovery import Recovered, check_head, is_new, recover
 from audit.tiles import WIDTH
 from contracts.edge.doctor.disk import existing
@@ -59,8 +59,10 @@ _CONFIGURE = Text(
 _NOT_MOUNTED = Text("head_dir 不是目录(存储未挂载?)", "head_dir is not a directory (is the storage mounted?)")
 _MOUNT = Text("请挂载该存储,或先创建该目录。", "Mount that storage, or create the directory first.")
 _NO_HEAD = Text("head_dir 中没有该日志的检查点", "head_dir has no checkpoint of this log")
-_LOST_HEAD = Text("若曾有过,请查明是谁移走的;启动 serve 会重新写入。",
-                  "If there was one, find out who took it away; serve writes it anew.")  # fmt: skip
+_LOST_HEAD = Text(
+    "serve 将拒绝启动:请检查存储是否已挂载;若首次使用 head_dir,请按 serve 提示复制检查点。",
+    "serve will not start: is that storage mounted? If it is new, copy the checkpoint there as serve says.",
+)
 _SAME_DEVICE = Text("head_dir 与审计日志在同一磁盘上", "head_dir is on the same disk as the audit log")
 _OTHER_DISK = Text("请将其移到另一存储,否则整盘恢复到旧状态时无法察觉。",
                    "Move it to other storage: an older copy of the whole disk would go unnoticed.")  # fmt: skip
@@ -109,7 +111,7 @@ def judge_head(head: Head, published: int) -> Finding:
     if not head.mounted:
         return failed(_NOT_MOUNTED, _MOUNT, head.where)
     if head.size is None and published:
-        return warning(_NO_HEAD, _LOST_HEAD, head.where)
+        return failed(_NO_HEAD, _LOST_HEAD, head.where)
     if head.same_device:
         return warning(_SAME_DEVICE, _OTHER_DISK, head.where)
     return ok(
@@ -145,8 +147,9 @@ def check(situation: Situation) -> Iterator[Finding]:
 
 
 def _judged_head(serve: ServeConfig, known: int | None, published: int) -> Iterator[Finding]:
-    """Rule 3. Where a witness or the mirror knows the head instead, `witnesses` or `mirror` has the line."""
-    if serve.head_dir is not None or not (serve.witnesses or serve.mirror or (serve.audit_dir / MIRRORED).exists()):
+    """Rule 3. Where a witness or the mirror knows the head instead, `witnesses` or `mirror` has the line. A mirror that
+    is not pinned may have been heard once; its word lies in the log's own directory, and is put back with it."""
+    if serve.head_dir is not None or not (serve.witnesses or serve.mirror):
         yield judge_head(_head(serve, known), published)
 
 

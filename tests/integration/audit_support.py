@@ -53,9 +53,9 @@ async def append_all(log: AuditLog, first: int, count: int) -> list[int | BaseEx
     return await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def fill(directory: Path, *groups: int, limits: Limits = EAGER) -> None:
+def fill(directory: Path, *groups: int, limits: Limits = EAGER, heads: Path | None = None) -> None:
     """A closed log, or a longer one, with the entries 0, 1, … in groups."""
-    log = open_log(directory, limits=limits)
+    log = open_log(directory, heads, limits)
     for count in groups:
         first = log.size
         assert asyncio.run(append_all(log, first, count)) == list(range(first, first + count))

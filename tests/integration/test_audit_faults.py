@@ -25,9 +25,9 @@ LIMITS = Limits(publish_seconds=0.0, segment_bytes=10_000)
 GROUPS = (250, 10, 3)
 
 
-def calls_of_a_good_run(directory: Path) -> list[str]:
+def calls_of_a_good_run(directory: Path, heads: Path | None = None) -> list[str]:
     disk = FailingDisk()
-    outcome = run_with(disk, directory, LIMITS, GROUPS)
+    outcome = run_with(disk, directory, LIMITS, GROUPS, heads)
     assert (len(outcome.acknowledged), outcome.published, outcome.fatal) == (263, 263, [])
     return disk.calls
 
@@ -78,13 +78,14 @@ def test_power_is_lost_at_every_call(tmp_path: Path) -> None:
 
 def test_recovery_makes_durable_what_it_read_back(tmp_path: Path) -> None:
     """A frame whose sync failed may still be read back from memory. Once an outside head counts it, it must last."""
-    calls = calls_of_a_good_run(tmp_path / "good")
+    (tmp_path / "heads").mkdir()
+    calls = calls_of_a_good_run(tmp_path / "good", tmp_path / "heads")
     last_sync = max(number for number, call in enumerate(calls) if call == "datasync")
     for number in range(30):
         directory, heads = tmp_path / f"{number}", tmp_path / f"heads{number}"
         heads.mkdir()
         disk = ForgetfulDisk(last_sync)
-        run_with(disk, directory, LIMITS, GROUPS)
+        run_with(disk, directory, LIMITS, GROUPS, heads)
         disk = disk.restarted(number)
         run_with(disk, directory, LIMITS, (), heads)
         disk.lose_power()

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import shlex
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -406,6 +408,23 @@ def test_an_empty_directory_in_place_of_a_log_is_refused(tmp_path: Path, heads: 
 def test_storage_that_is_not_mounted_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="mounted"):
         open_log(tmp_path / "log", tmp_path / "nowhere")
+
+
+def test_a_mount_point_without_its_mount_is_refused(tmp_path: Path, heads: Path) -> None:
+    """An older copy would start from there. Who uses other storage for the first time copies the head that there is."""
+    _append(tmp_path / "log", heads, 3)
+    shutil.copytree(tmp_path / "log", tmp_path / "old")
+    _append(tmp_path / "log", heads, 5)
+    (tmp_path / "mount point").mkdir()
+    for directory in ("old", "log"):
+        with pytest.raises(UserError, match="has no head of this log") as refused:
+            open_log(tmp_path / directory, tmp_path / "mount point")
+    assert list((tmp_path / "mount point").glob("*.checkpoint")) == []
+    assert refused.value.remedy is not None
+    subprocess.run(shlex.split(refused.value.remedy.en.partition("first time: ")[2]), check=True)
+    open_log(tmp_path / "log", tmp_path / "mount point").close()
+    with pytest.raises(Corrupt, match="old copy"):
+        open_log(tmp_path / "old", tmp_path / "mount point")
 
 
 def test_the_outside_head_is_never_behind_the_log(tmp_path: Path, heads: Path) -> None:

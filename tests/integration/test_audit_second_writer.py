@@ -104,7 +104,7 @@ def test_a_second_process_is_refused_and_told_who_writes(tmp_path: Path) -> None
 
 def test_a_copy_elsewhere_with_the_same_head_dir_is_refused(tmp_path: Path, heads: Path) -> None:
     """As another host would that shares `head_dir`: the copied key, the copied log."""
-    fill(tmp_path / "one", 3)
+    fill(tmp_path / "one", 3, heads=heads)
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     first = open_log(tmp_path / "one", heads)
     with pytest.raises(UserError, match=f"Another process is writing .*{os.getpid()}"):
@@ -245,7 +245,7 @@ def test_nothing_acknowledged_is_missing_whenever_the_second_comes(tmp_path: Pat
 
 
 def test_with_one_head_dir_and_no_lock_only_the_first_to_publish_goes_on(tmp_path: Path, heads: Path) -> None:
-    fill(tmp_path / "one", 3)
+    fill(tmp_path / "one", 3, heads=heads)
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     first = Writer(tmp_path / "one", heads)
     (heads / f"{HEAD}.lock").unlink()

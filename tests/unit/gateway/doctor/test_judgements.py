@@ -110,7 +110,7 @@ HEAD = Head(configured=True, mounted=True, size=100, same_device=False, where=""
     [
         (HEAD, 100, OK),
         (replace(HEAD, size=None), 0, OK),
-        (replace(HEAD, size=None), 100, WARNING),
+        (replace(HEAD, size=None), 100, FAILED),
         (replace(HEAD, same_device=True), 100, WARNING),
         (replace(HEAD, mounted=False), 100, FAILED),
         (replace(HEAD, configured=False), 100, WARNING),
