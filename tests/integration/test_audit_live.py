@@ -1,4 +1,4 @@
-"""A log is read while it grows: partial files come and go, and what a reader asks of its own head is there all the time."""
+"""A log is read while it grows: partial files come and go, and what its head needs is there all the time."""
 
 import threading
 from pathlib import Path
