@@ -12,7 +12,7 @@ from audit.search.asked import WORDS
 from audit.search.drawing import MAX_SIZE, STRATA
 from audit.search.output import COLUMNS
 from audit.search.rows import FACETS
-from audit.search.rules import NUMBERS, RULES
+from audit.search.rules import MAX_LIMIT, NUMBERS, RULES
 from contracts.errors import FAULTS
 
 Schema = dict[str, Any]
@@ -86,7 +86,7 @@ SEARCH = closed(
 )
 STATS = closed({**_ASK, "filters": FILTERS}, {"by": _one_of(("day", "hour"))})
 OPENING = closed({**_ASK, "log": _text(255), "position": _POSITION})
-_LIMIT: Schema = {"type": "integer", "minimum": 0, "maximum": 1_000_000}
+_LIMIT: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_LIMIT}
 ANALYSIS = closed({**_ASK, "filters": FILTERS}, {"limits": closed({}, dict.fromkeys(NUMBERS, _LIMIT))})
 RECONCILIATION = closed({**_ASK, "filters": FILTERS})
 SAMPLE = closed(

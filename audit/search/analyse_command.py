@@ -31,6 +31,7 @@ _SILENT = Text(
     "Not applied, because the index has no tokens of holders or no roster was given: {rules}",
 )
 _BAD_LIMIT = Text("不是规则限值", "Not a limit of a rule")
+_LIMITS = Text("可用:{names};值为 0 至 {most} 的整数。", "There are {names}; each is a number from 0 to {most}.")
 _SHOWN = 5
 
 
@@ -80,13 +81,14 @@ def analyse_command(
 
 
 def _limits(words: Iterable[str]) -> dict[str, int]:
-    from audit.search.rules import NUMBERS
+    from audit.search.rules import MAX_LIMIT, NUMBERS
 
     found = {}
     for word in words:
         name, _, number = word.partition("=")
-        if name not in NUMBERS or not number.isascii() or not number.isdigit():
-            raise UserError(_BAD_LIMIT, word, Text(f"可用:{', '.join(NUMBERS)}。", f"There are {', '.join(NUMBERS)}."))
+        few = number.isascii() and number.isdigit() and len(number) <= len(str(MAX_LIMIT))
+        if name not in NUMBERS or not few or int(number) > MAX_LIMIT:
+            raise UserError(_BAD_LIMIT, name, _LIMITS.fill(names=", ".join(NUMBERS), most=MAX_LIMIT))
         found[name] = int(number)
     return found
 

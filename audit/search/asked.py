@@ -27,6 +27,10 @@ _SCHEME = re.compile(r"[a-z][a-z0-9_.-]*")  # a holder scheme, or the name of a 
 
 _NOT_A_FILTER = Text("不是筛选条件", "Not a filter")
 _KNOWN = Text(f"写法:名称=值,可用名称:{'、'.join(NAMES)}。", f"Write NAME=VALUE; there are {', '.join(NAMES)}.")
+_EMPTY = Text("该条件的值为空", "The value is empty")
+_GIVE_VALUE = Text("请给出值;写作“-”时,值须在标准输入的一行中。", "Give one; with `-` it is a line of standard input.")
+_NOT_UTF8 = Text("不是 UTF-8 文本", "Not text in UTF-8")
+_USE_UTF8 = Text("请将终端编码设为 UTF-8。", "Set the terminal to UTF-8.")
 _TWICE = Text("该条件只能出现一次", "This filter can be given once only")
 _BAD_TIME = Text("时间格式不对", "Not a time")
 _TIME_FORM = Text(
@@ -55,12 +59,25 @@ def parse(words: Iterable[str]) -> Asked:
     asked = Asked()
     for word in words:
         name, equals, value = word.partition("=")
-        if not equals or not value or name not in NAMES:
+        if not equals or name not in NAMES:
             raise UserError(_NOT_A_FILTER, name, _KNOWN)
+        if not value.strip():
+            raise UserError(_EMPTY, name, _GIVE_VALUE)
+        utf8(value, name)
         if name in asked.names and name in _ONCE:
             raise UserError(_TWICE, name)
         asked = replace(_READ.get(name, _facet)(asked, name, value), names=(*asked.names, name))
     return asked
+
+
+def utf8(text: str, where: str) -> str:
+    """The text itself, if it can be written in UTF-8: a terminal in another encoding gives what cannot. Raises
+    `UserError`, with `where` instead of the text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError(_NOT_UTF8, where, _USE_UTF8) from None
+    return text
 
 
 def filters_of(asked: Asked, keys: TokenKeys | None, log: int | None) -> Filters:

@@ -18,7 +18,7 @@ from typing import Final
 from audit.checkpoints import Checkpoint, open_note
 from audit.notes import NoteKey, parse_vkey
 from audit.record import digest_text
-from audit.search.asked import PEOPLE, WORDS
+from audit.search.asked import PEOPLE, WORDS, utf8
 from audit.search.filters import NONE, Filters
 from audit.search.query import Index, Log
 from audit.search.rows import FACETS, place_of
@@ -70,6 +70,8 @@ class Order:
     witnesses: Sequence[NoteKey] = ()
 
     def __post_init__(self) -> None:
+        for text in (self.nonce, *self.reviewers):
+            utf8(text, "--nonce, --reviewers")
         if not self.nonce:
             raise UserError(_NONCE)
         if not 1 <= self.size <= MAX_SIZE:

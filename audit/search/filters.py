@@ -22,6 +22,7 @@ END_OF_TIME = 1 << 53
 FEW = 20_000  # so many are sorted in milliseconds
 
 Value = str | int | bytes
+_MAX_ENTRY = (1 << 63) - 1  # of what SQLite counts with
 _CURSOR = re.compile(r"([0-9]{1,16})-([0-9]{1,19})")
 
 
@@ -59,7 +60,8 @@ class Where(NamedTuple):
 def parse_cursor(text: str) -> Cursor | None:
     """Inverse of `Cursor.text`; None when it is not one."""
     match = _CURSOR.fullmatch(text)
-    return None if match is None else Cursor(int(match[1]), int(match[2]))
+    cursor = None if match is None else Cursor(int(match[1]), int(match[2]))
+    return None if cursor is None or cursor.entry > _MAX_ENTRY else cursor
 
 
 def shapes(filters: Filters) -> Where | None:

@@ -21,6 +21,7 @@ from contracts.text import Text, one_line
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 ZONE_MS = 8 * HOUR_MS
+MAX_LIMIT = 1_000_000  # that can be given
 MAX_ROWS = 100  # positions in one finding; the count is complete
 
 

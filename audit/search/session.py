@@ -1,7 +1,8 @@
 """One question of an auditor: the index, the keys, the filters, and the record of it before the answer is shown.
 
 1. People in the question need the keys that the index was made with; without them it is refused, not answered "none".
-2. `-` as the value of clerk, case or holder is read from standard input, so that it stands in no history of commands.
+2. `-` as the value of clerk, case or holder is a line of standard input, in UTF-8 or GB18030, so that it stands in no
+   history of commands.
 3. Where the index names a log of searches, the question is recorded there first (`own_log`).
 4. A question sees one state of the index from beginning to end (a read transaction), whoever follows a log meanwhile:
    what is shown is of the logs and sizes that the record names.
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from audit.record import digest_text
 from audit.search import own_log
+from audit.search.analysing import text_of
 from audit.search.asked import PEOPLE, Asked, filters_of, parse, recorded
 from audit.search.database import known_checks, meta, open_index, require, undamaged
 from audit.search.filters import Filters
@@ -102,4 +104,6 @@ def load_keys(salt: object, paths: Sequence[Path]) -> tuple[TokenKeys | None, tu
 
 def _from_stdin(word: str) -> str:
     name, _, value = word.partition("=")
-    return f"{name}={sys.stdin.readline().strip()}" if name in PEOPLE and value == "-" else word
+    if name not in PEOPLE or value != "-":
+        return word
+    return f"{name}={text_of(sys.stdin.buffer.readline(), value).strip()}"

@@ -19,7 +19,7 @@ def _english(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = build_town(tmp_path_factory.mktemp("town"))
-    (path / "roster.csv").write_text("clerk,scheme,id\nclerk-secret-3,cn.uscc,SECRETHOLDER4\n")
+    (path / "roster.csv").write_text("clerk,scheme,id\nclerk-secret-3,passport,SECRETHOLDER4\n")
     return path
 
 
@@ -80,6 +80,9 @@ def test_rules_that_cannot_speak_are_named(town: Path, tmp_path: Path, capsys: O
         (["--roster", "roster.csv"], ("one",)),
         (["--limit", "refusals=few"], ("one",)),
         (["--limit", "own=1"], ("one",)),
+        (["--limit", "history=1"], ("one",)),
+        (["--limit", "refusals=1000001"], ("one",)),
+        (["--limit", "refusals=" + "9" * 5000], ("one",)),
     ],
 )
 def test_refused(

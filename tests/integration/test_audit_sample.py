@@ -112,6 +112,13 @@ def test_a_changed_sample_shows(
     assert f"these differ: {what}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["--nonce", "\udcd5"], ["--reviewers", "\udcd5,b"], ["unit=\udcd5"]])
+def test_what_is_no_text_is_refused(town: Path, capsys: Out, words: list[str]) -> None:
+    order = ["--checkpoint", str(town / "a.head"), "--nonce", "n", "--size", "4", "--reviewers", "a"]
+    assert execute(app, ["sample", "draw", str(town / "own/index"), *order, *words]) == 2
+    assert "Not text in UTF-8" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "heads", "what"),
     [

@@ -59,6 +59,9 @@ def test_above_the_floor_there_is_always_a_page(counted: list[tuple[int, int]], 
 def test_cursors() -> None:
     assert parse_cursor(Cursor(12, 34).text()) == Cursor(12, 34)
     assert [parse_cursor(text) for text in ("", "1", "1-", "-1", "1-2x", "1 2")] == [None] * 6
+    most = (1 << 63) - 1
+    assert parse_cursor(f"9999999999999999-{most}") == Cursor(9999999999999999, most)
+    assert parse_cursor(f"1-{most + 1}") is None
 
 
 # --- words ---------------------------------------------------------------------------------------------------------
@@ -77,6 +80,22 @@ def test_words_add_up_and_alternate() -> None:
 def test_what_is_no_filter_is_refused(words: list[str]) -> None:
     with pytest.raises(UserError):
         parse(words)
+
+
+@pytest.mark.parametrize(
+    ("word", "what"),
+    [
+        ("clerk=", "The value is empty"),
+        ("holder= ", "The value is empty"),
+        ("unit=\udcd5\udcc5", "Not text in UTF-8"),
+        ("clerk=\udcd5\udcc5", "Not text in UTF-8"),
+        ("colour=", "Not a filter"),
+    ],
+)
+def test_what_is_wrong_with_a_value(word: str, what: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse([word])
+    assert (caught.value.what.en, caught.value.where) == (what, word.partition("=")[0])
 
 
 def test_a_mistake_does_not_repeat_a_person() -> None:
