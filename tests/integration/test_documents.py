@@ -27,6 +27,14 @@ def test_make_targets_in_documents_exist() -> None:
     assert named <= targets
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_each_readme_names_the_make_targets(name: str) -> None:
+    listed = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    text = (ROOT / name).read_text("utf-8")
+    assert "demo" in listed
+    assert [target for target in listed if f"`{target}`" not in text and f"`make {target}`" not in text] == []
+
+
 def test_commands_in_documents_exist(capsys: pytest.CaptureFixture[str]) -> None:
     from adapters.cli import app as adapter
     from audit.cli import app as audit
