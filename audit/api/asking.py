@@ -17,6 +17,7 @@ from audit.api.checking import Breach
 from audit.api.lanes import Work
 from audit.search.asked import Asked, filters_of, parse, recorded
 from audit.search.database import known_checks
+from audit.search.doubts import doubts
 from audit.search.filters import Cursor, Filters
 from audit.search.tokens import TokenKeys, checks, holder_token
 from contracts.encoding import Json
@@ -44,13 +45,20 @@ class Answered:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A question that can be asked, again and again. `facts` and `sealed`: what is recorded of it; `shown`: what a
-    second auditor is told; `subject`: rule 3, None when one auditor is enough."""
+    second auditor is told; `subject`: rule 3, None when one auditor is enough; `warnings`: what makes its filters
+    doubtful."""
 
     facts: dict[str, Json] = field(repr=False)
     ask: Callable[[Work, Cursor | None], Answered] = field(repr=False)
     subject: bytes | None = field(default=None, repr=False)
     shown: dict[str, Json] = field(default_factory=dict, repr=False)
     sealed: dict[str, str] = field(default_factory=dict, repr=False)
+    warnings: list[Json] | None = field(default=None, repr=False)
+
+    @property
+    def warned(self) -> dict[str, Json]:
+        """The warnings as a member of an answer; none for what has no filters."""
+        return {} if self.warnings is None else {"warnings": self.warnings}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ class Understood:
 
     filters: Filters = field(repr=False)
     asked: Asked = field(repr=False)
+    warnings: list[Json] = field(repr=False)
     shown: dict[str, Json] = field(default_factory=dict, repr=False)
 
     @property
@@ -66,10 +75,16 @@ class Understood:
         """What is recorded of the filters."""
         return recorded(self.asked, self.filters)
 
-    @property
-    def holder(self) -> bytes | None:
-        """The token of the holder that is asked for."""
-        return self.filters.people.get("holder")
+    def prepared(
+        self,
+        ask: Callable[[Work, Cursor | None], Answered],
+        facts: Mapping[str, Json] | None = None,
+        doubts: Sequence[Text] = (),
+    ) -> Prepared:
+        """The question; `facts` that are recorded, and doubts that are told, beside those of the filters."""
+        warnings = [*self.warnings, *(doubt.as_json() for doubt in doubts)]
+        subject = self.filters.people.get("holder")
+        return Prepared({**self.facts, **(facts or {})}, ask, subject, self.shown, warnings=warnings)
 
 
 class QuestionInvalid(Fault):
@@ -93,7 +108,8 @@ def understood(words: Sequence[str], work: Work, keys: TokenKeys | None) -> Unde
     with as_faults():
         asked = parse(words)
         log = None if asked.log is None else work.index.log(asked.log).number
-        return Understood(filters_of(asked, need(work, keys, asked.people), log), asked)
+        filters = filters_of(asked, need(work, keys, asked.people), log)
+        return Understood(filters, asked, [doubt.as_json() for doubt in doubts(asked, work.index.occurs)])
 
 
 def words_of(filters: Mapping[str, Json]) -> list[str]:

@@ -69,7 +69,7 @@ class Calls:
             facts = prepared.facts | answered.facts
             asked = Question(kind.command, (auditor.id,), facts, answered.count, logs)
             sealed = {**words, **prepared.sealed}
-            return _answer({"recorded": await self.recorder.keep(asked, sealed), **answered.members})
+            return _answer({"recorded": await self.recorder.keep(asked, sealed), **answered.members, **prepared.warned})
 
     async def result(self, kind: Kind, request: web.Request) -> web.Response:
         """`GET` of a question that waited (rule 2); `after` is the one query parameter there is."""
@@ -91,7 +91,8 @@ class Calls:
             who = (auditor.id, pending.second or "")
             facts = prepared.facts | answered.facts | {"approval": pending.id}
             asked = Question(kind.command, who, facts, answered.count, logs)
-            return _answer({"recorded": await self.recorder.keep(asked, prepared.sealed), **answered.members})
+            kept = await self.recorder.keep(asked, prepared.sealed)
+            return _answer({"recorded": kept, **answered.members, **prepared.warned})
 
     async def entry(self, request: web.Request) -> web.Response:
         """`GET /v1/entries/{log}/{index}`."""
@@ -178,7 +179,7 @@ class Calls:
         self.approvals.put(pending)
         result = f"{kind.path}/{name}"
         members = {"recorded": recorded, "id": name, "state": _WAITING, "expires": time_text(pending.expires)}
-        return _answer({**members, "result": result}, 202, {"Location": result})
+        return _answer({**members, "result": result, **prepared.warned}, 202, {"Location": result})
 
     def _named(self, body: Mapping[str, Json]) -> bytes:
         """What the second auditor came to: digest of a file, token of a holder, or both in this order."""

@@ -22,6 +22,7 @@ from audit.search.analysing import analysed, facts_of_analysis, finding_json, ow
 from audit.search.database import known_checks
 from audit.search.drawing import Order, differences, document, facts_of, order_of
 from audit.search.filters import Cursor, Filters, parse_cursor
+from audit.search.holders import fields_named
 from audit.search.output import hit_json, stats_json
 from audit.search.reconcile import Case, cases_of, read_rows, reconcile
 from audit.search.reconciling import facts_of_cases, hits_of, reconciled_json
@@ -73,7 +74,7 @@ def search(given: Given, work: Work, desk: Desk) -> Prepared:
     if "after" in body and after is None:
         raise Fault("question_invalid", "/after")
     page = _Page(found.filters, body.get("limit", 50), body.get("proof", False), after)
-    return Prepared(found.facts, page.ask, found.holder, found.shown)
+    return found.prepared(page.ask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def stats(given: Given, work: Work, desk: Desk) -> Prepared:
         counted = work.index.stats(found.filters)
         return Answered(stats_json(counted, given.body.get("by", "day")), counted.total)
 
-    return Prepared(found.facts, ask, found.holder, found.shown)
+    return found.prepared(ask)
 
 
 def opening(given: Given, work: Work, desk: Desk) -> Prepared:
@@ -131,9 +132,9 @@ def analysis(given: Given, work: Work, desk: Desk) -> Prepared:
         with as_faults():
             own = frozenset(own_pairs(text_of(given.file, _ROSTER), _ROSTER, keys))
     limits = given.body.get("limits", {})
-    facts = found.facts | facts_of_analysis(limits, None if given.file is None else own)
+    facts = facts_of_analysis(limits, None if given.file is None else own)
     ask = partial(_analyse, filters=found.filters, limits=limits, own=own)
-    return _with_file(Prepared(facts, ask, found.holder, found.shown), given.file)
+    return _with_file(found.prepared(ask, facts), given.file)
 
 
 def _analyse(
@@ -156,12 +157,8 @@ def reconciliation(given: Given, work: Work, desk: Desk) -> Prepared:
         holders = any(row.holder_id for row in rows)
         keys = need(work, desk.tokens, ("case", "holder") if holders else ("case",))
         cases = {} if keys is None else cases_of(rows, keys, _CASES)
-    prepared = Prepared(
-        found.facts | facts_of_cases(cases),
-        partial(_reconcile, filters=found.filters, cases=cases, auditor=desk.auditor),
-        found.holder,
-        found.shown,
-    )
+    ask = partial(_reconcile, filters=found.filters, cases=cases, auditor=desk.auditor)
+    prepared = found.prepared(ask, facts_of_cases(cases), fields_named(row.holder_scheme for row in rows))
     named = _with_file(prepared, file)
     return named if holders or prepared.subject is not None else replace(named, subject=None)
 
@@ -208,7 +205,7 @@ def sample(given: Given, work: Work, desk: Desk) -> Prepared:
         witnesses = [witness_of(vkey) for vkey in body.get("witnesses", ())]
         order = Order(notes, body["nonce"], body["size"], body.get("by", ""), body["reviewers"], words, witnesses)
     found = understood(words, work, None)
-    return Prepared(found.facts, partial(_draw, order=order, filters=found.filters))
+    return found.prepared(partial(_draw, order=order, filters=found.filters))
 
 
 def _draw(work: Work, _: Cursor | None, order: Order, filters: Filters) -> Answered:

@@ -138,11 +138,15 @@ _HIT = closed(
 if set(_HIT["required"]) != set(COLUMNS):
     raise AssertionError("a hit is what the columns of a search are")
 
-SEARCH_ANSWER = closed({**_ENVELOPE, "hits": _list(_HIT, MAX_PAGE), "next": _NULLABLE})
+_WARNINGS = _described(
+    {"type": "array", "items": _LABEL}, "What makes the question doubtful; an empty answer may be a mistake in it"
+)
+_ASKED: Mapping[str, Any] = {**_ENVELOPE, "warnings": _WARNINGS}
+SEARCH_ANSWER = closed({**_ASKED, "hits": _list(_HIT, MAX_PAGE), "next": _NULLABLE})
 _COUNTS = {"type": "array", "items": closed({"value": _NULLABLE, "count": _COUNT})}
 STATS_ANSWER = closed(
     {
-        **_ENVELOPE,
+        **_ASKED,
         "total": _COUNT,
         "facets": closed(dict.fromkeys((*FACETS, "evidence_type"), _COUNTS)),
         "by": _TEXT,
@@ -194,23 +198,21 @@ _FINDING = closed(
     }
 )
 ANALYSIS_ANSWER = closed(
-    {**_ENVELOPE, "findings": {"type": "array", "items": _FINDING}, "not_applied": {"type": "array", "items": _TEXT}}
+    {**_ASKED, "findings": {"type": "array", "items": _FINDING}, "not_applied": {"type": "array", "items": _TEXT}}
 )
 _UNFIT = closed(
     {"id": _NULLABLE, "kind": _TEXT, "what": _LABEL, "case": _NULLABLE, "access": {"type": ["object", "null"]}}
 )
 RECONCILIATION_ANSWER = closed(
     {
-        **_ENVELOPE,
+        **_ASKED,
         "compared": _COUNT,
         "not_compared": _COUNT,
         "counts": {"type": "object", "additionalProperties": _COUNT},
         "findings": {"type": "array", "items": _UNFIT},
     }
 )
-SAMPLE_ANSWER = closed(
-    {**_ENVELOPE, "sample": {"type": "object", "description": "The document that anybody can check"}}
-)
+SAMPLE_ANSWER = closed({**_ASKED, "sample": {"type": "object", "description": "The document that anybody can check"}})
 SAMPLE_CHECK_ANSWER = closed(
     {
         **_ENVELOPE,
@@ -223,7 +225,7 @@ SAMPLE_CHECK_ANSWER = closed(
 )
 WAITING = closed(
     {
-        **_ENVELOPE,
+        **_ASKED,
         "id": _TEXT,
         "state": {"const": "waiting_for_second_auditor"},
         "expires": _TIME,

@@ -2,7 +2,8 @@
 
 1. Only what stands in the leaves, of the records found by the holder's own token: time, organisation and unit, service
    item, action, decision, names of the fields given out. No clerk, no case, no other person is in it.
-2. A record that is not of ordinary visibility, or whose opening is under restriction, is left out.
+2. Whom it is about stands at its beginning, with the end of the number, so that a letter to somebody else shows.
+3. A record that is not of ordinary visibility, or whose opening is under restriction, is left out.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,9 @@ from audit.orders.state import restricted
 from audit.package.flat import write_sheets
 from audit.package.selection import Selection
 from audit.package.table import Column, Item, beijing, columns
+from audit.search.holders import ending
 from contracts.encoding import Json
+from contracts.pages.words import FORMATS
 
 ORDINARY: Final = "ordinary"
 ENDINGS: Final = (".txt", ".xlsx")
@@ -24,6 +27,7 @@ _SHOWN = ("beijing_time", "organisation", "unit", "service_item", "action", "dec
 _NAMES: Mapping[str, str] = {"granted": "已提供", "refused": "已拒绝，未提供"}
 _HEAD = """证照数据访问情况告知书
 
+持证主体：{scheme}，尾号 {ending}
 出具时间：{time}（北京时间）
 查询期间：{period}
 依据：{logs}
@@ -41,15 +45,17 @@ _ENTRY = """{number}. {time}
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The head of the report: times in Unix ms; `since` and `until` None where nothing was said."""
+    """The head of the report: times in Unix ms; `since` and `until` None where nothing was said; `holder`: scheme, one
+    of `HOLDER_SCHEMES`, and number."""
 
     now: int
     since: int | None
     until: int | None
+    holder: tuple[str, str]
 
 
 def told(selection: Selection) -> Iterator[Item]:
-    """The records that the holder is told of (rule 2); raises as `Selection.records`."""
+    """The records that the holder is told of (rule 3); raises as `Selection.records`."""
     kept = {one.log.origin: restricted(one.reader, one.reader.checkpoint().size) for one in selection.logs}
     for proved in selection.records():
         item = proved.item
@@ -61,10 +67,11 @@ def write(path: Path, selection: Selection, head: Told, items: Iterable[Item]) -
     """The report at `path`, by its ending; how many accesses it tells of. Raises OSError and what `items` raises."""
     counted = _Counted(items)
     if path.suffix.lower() == ".xlsx":
-        write_sheets(path, "访问情况", _COLUMNS, ([one.cell(item) for one in _COLUMNS] for item in counted))
+        rows = ([one.cell(item) for one in _COLUMNS] for item in counted)
+        write_sheets(path, f"访问情况 尾号{ending(*head.holder)}", _COLUMNS, rows)
     else:
         with path.open("w", encoding="utf-8-sig", newline="\n") as file:
-            file.write(_HEAD.format(time=beijing(head.now), period=_period(head), logs=_logs(selection)))
+            file.write(_head(selection, head))
             file.writelines(_entry(number, item) for number, item in enumerate(counted, 1))
             file.write(f"共 {counted.count} 次。\n")
     return counted.count
@@ -81,6 +88,12 @@ class _Counted:
         for item in self._items:
             self.count += 1
             yield item
+
+
+def _head(selection: Selection, head: Told) -> str:
+    scheme = FORMATS[head.holder[0]].zh
+    about = {"period": _period(head), "logs": _logs(selection), "scheme": scheme, "ending": ending(*head.holder)}
+    return _HEAD.format(time=beijing(head.now), **about)
 
 
 def _entry(number: int, item: Item) -> str:
@@ -124,5 +137,5 @@ def _logs(selection: Selection) -> str:
 
 _COLUMNS: Sequence[Column] = (
     *(one for name in _SHOWN for one in columns(openings=False) if one.name == name),
-    Column("reference", "编号", lambda item: f"{item.origin}#{item.position}"),
+    Column("reference", lambda item: f"{item.origin}#{item.position}"),
 )

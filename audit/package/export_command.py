@@ -156,13 +156,15 @@ def _flat(asked: "Session", selection: "Selection", into: Path, form: str) -> in
 def _citizen(asked: "Session", selection: "Selection", into: Path) -> int:
     from audit.package import citizen
     from audit.package.files import new_file
+    from audit.search.holders import holder_of, require_holder
 
     if "holder" not in asked.asked.people or selection.auditor is not None:
         raise UserError(_NO_HOLDER, CITIZEN, _GIVE_HOLDER)
     if into.suffix.lower() not in citizen.ENDINGS:
         raise UserError(_FORMAT, str(into), _CITIZEN_FORMS)
-    filters = selection.recorded
-    head = citizen.Told(time.time_ns() // 1_000_000, filters.get("from"), filters.get("to"))
+    holder, filters = holder_of(asked.asked.people["holder"]), selection.recorded
+    require_holder(*holder)
+    head = citizen.Told(time.time_ns() // 1_000_000, filters.get("from"), filters.get("to"), holder)
     with new_file(into) as path:
         asked.record(_command(CITIZEN, selection), selection.count)
         return citizen.write(path, selection, head, citizen.told(selection))

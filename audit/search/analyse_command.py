@@ -75,7 +75,9 @@ def analyse_command(
     states = states_of(index, own_log, keys, [(id_of(*one), one[0].last) for one in found])
     if as_json:
         told = [finding_json(*one) for one in found]
-        emit_json({"findings": with_states(told, states), **counts_of(states), "not_applied": not_applied})
+        warnings: list[Json] = [doubt.as_json() for doubt in asked.doubts]
+        facts = {**counts_of(states), "not_applied": not_applied, "warnings": warnings}
+        emit_json({"findings": with_states(told, states), **facts})
     else:
         _print(found, states, not_applied)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from audit.review.findings import finding_id
 from audit.search.cells import unmarked
+from audit.search.holders import require_holder
 from audit.search.output import time_text
 from audit.search.own_log import listed
 from audit.search.query import Index
@@ -64,17 +65,26 @@ def history_of(index: Index) -> History:
 
 
 def own_pairs(text: str, name: str, keys: TokenKeys) -> Iterator[tuple[bytes, bytes]]:
-    """Clerk and holder that are one person, from a roster; `name`: of the file. Raises `UserError`."""
+    """Clerk and holder that are one person, from a roster; `name`: of the file. Raises `UserError`, with the line."""
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
-        for row in csv.DictReader(io.StringIO(text, newline="")):
-            clerk, scheme, identifier = (unmarked(row.get(column) or "") for column in ("clerk", "scheme", "id"))
-            if not clerk or not scheme or not identifier:
-                raise UserError(_BAD_ROSTER, name)
-            holder = holder_token(keys, scheme, identifier)
-            if holder is not None:
-                yield clerk_token(keys, clerk), holder
+        for row in reader:
+            cells = (unmarked((row.get(column) or "").strip()) for column in ("clerk", "scheme", "id"))
+            yield _own_pair(keys, *cells)
     except csv.Error:
         raise UserError(_BAD_CSV, name) from None
+    except UserError as error:
+        raise UserError(error.what, f"{name}:{reader.line_num}", error.remedy) from None
+
+
+def _own_pair(keys: TokenKeys, clerk: str, scheme: str, identifier: str) -> tuple[bytes, bytes]:
+    if not clerk or not scheme or not identifier:
+        raise UserError(_BAD_ROSTER)
+    require_holder(scheme, identifier)
+    holder = holder_token(keys, scheme, identifier)
+    if holder is None:
+        raise ValueError("the caller has checked that the keys are there")
+    return clerk_token(keys, clerk), holder
 
 
 def text_of(data: bytes, name: str) -> str:

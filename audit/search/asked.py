@@ -2,16 +2,17 @@
 
 1. Words of different names add up; words of one name are alternatives. Times and people once each.
 2. `from` and `to` are ISO 8601; without a zone they are Beijing time (+08:00). A bare date in `to` means the whole day.
-3. `clerk`, `case` and `holder` (`SCHEME:ID`) become tokens, so they need the keys of the index.
+   Nothing is between a `from` and a `to` that is not later.
+3. `clerk`, `case` and `holder` (`SCHEME:ID`, see `holders`) become tokens, so they need the keys of the index.
 4. What is recorded of a question names every filter, with values where these are not personal, else with tokens.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 
 from audit.search.filters import END_OF_TIME, Filters
+from audit.search.holders import holder_of
 from audit.search.rows import FACETS
 from audit.search.tokens import TokenKeys, case_token, clerk_token, holder_token
 from contracts.encoding import Json
@@ -22,8 +23,6 @@ ZONE = timezone(timedelta(hours=8))
 PEOPLE = ("clerk", "case", "holder")
 WORDS = {"item": "service_item", **{name: name for name in FACETS if name != "service_item"}}
 NAMES = ("from", "to", "log", *WORDS, "type", *PEOPLE)
-
-_SCHEME = re.compile(r"[a-z][a-z0-9_.-]*")  # a holder scheme, or the name of a key field
 
 _NOT_A_FILTER = Text("不是筛选条件", "Not a filter")
 _KNOWN = Text(f"写法:名称=值,可用名称:{'、'.join(NAMES)}。", f"Write NAME=VALUE; there are {', '.join(NAMES)}.")
@@ -37,8 +36,7 @@ _TIME_FORM = Text(
     "例如 2026-11-22、2026-11-22T08:30 或 2026-11-22T00:30:00Z。",
     "Such as 2026-11-22, 2026-11-22T08:30 (Beijing time) or 2026-11-22T00:30:00Z.",
 )
-_BAD_HOLDER = Text("持证主体的写法不对", "Not a holder")
-_HOLDER_FORM = Text("写作 holder=类型:号码,例如 cn.uscc:…。", "Write holder=SCHEME:ID, such as cn.uscc:….")
+_BACKWARDS = Text("from 须早于 to", "`from` is not earlier than `to`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +65,8 @@ def parse(words: Iterable[str]) -> Asked:
         if name in asked.names and name in _ONCE:
             raise UserError(_TWICE, name)
         asked = replace(_READ.get(name, _facet)(asked, name, value), names=(*asked.names, name))
+    if {"from", "to"} <= {*asked.names} and asked.since >= asked.until:
+        raise UserError(_BACKWARDS, "from, to", _TIME_FORM)
     return asked
 
 
@@ -125,11 +125,9 @@ def _person(asked: Asked, name: str, value: str) -> Asked:
 def _token(keys: TokenKeys, name: str, value: str) -> bytes:
     if name != "holder":
         return (clerk_token if name == "clerk" else case_token)(keys, value)
-    scheme, colon, identifier = value.partition(":")
-    sound = _SCHEME.fullmatch(scheme) is not None and bool(colon and identifier)  # the other way round finds nobody
-    token = holder_token(keys, scheme, identifier) if sound else None
+    token = holder_token(keys, *holder_of(value))
     if token is None:
-        raise UserError(_BAD_HOLDER, "", _HOLDER_FORM)
+        raise ValueError("the caller has checked that the keys are there")
     return token
 
 

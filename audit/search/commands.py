@@ -60,6 +60,8 @@ _TOTAL = Text("共 {total} 条", "{total} records")
 _BAD_CURSOR = Text("--after 的值无效", "Not a value for --after")
 _COPY_CURSOR = Text("请使用上一页给出的值。", "Give the one that the page before ended with.")
 ONE_FORM = Text("--json 与 --csv 只能选一个", "Choose one of --json and --csv")
+_BAD_BY = Text("--by 的值无效", "Not a value for --by")
+_BY_FORM = Text("可选:day(按日)、hour(按小时)。", "One of day, hour.")
 _PROOF_FORM = Text("--proof 需要 --json 或文本输出", "--proof needs --json or text output")
 
 
@@ -126,7 +128,7 @@ def search_command(
         shown, more = hits[:limit], len(hits) > limit
         proofs = [asked.index.proof(hit).encode().decode() for hit in shown] if proof else []
         asked.record("search", len(shown))
-    _print_hits(shown, proofs, more, as_json, as_csv)
+    _print_hits(shown, proofs, more, [doubt.as_json() for doubt in asked.doubts] if as_json else None, as_csv)
 
 
 def stats_command(
@@ -141,16 +143,16 @@ def stats_command(
     from audit.search.session import session
 
     if by not in ("day", "hour"):
-        raise typer.BadParameter("day, hour", param_hint="--by")
+        raise UserError(_BAD_BY, by, _BY_FORM)
     with session(index, words or [], keys or []) as asked:
         stats = asked.index.stats(asked.filters)
         asked.record("stats", stats.total)
     if as_json:
-        emit_json(stats_json(stats, by))
+        emit_json({**stats_json(stats, by), "warnings": [doubt.as_json() for doubt in asked.doubts]})
         return
     say(_TOTAL.fill(total=stats.total))
     for line in stats_lines(stats, by) if stats.total else ():
-        say(Text(line, line))
+        say(line)
 
 
 def _source(directory: Path, vkeys: list[str]) -> "Source":
@@ -218,20 +220,25 @@ def _followed_json(one: "Followed") -> Json:
     }
 
 
-def _print_hits(hits: "Sequence[Hit]", proofs: "Sequence[str]", more: bool, as_json: bool, as_csv: bool) -> None:
+def _print_hits(
+    hits: "Sequence[Hit]", proofs: "Sequence[str]", more: bool, warnings: "list[Json] | None", as_csv: bool
+) -> None:
+    """As JSON if there are `warnings` for it (empty: none to tell)."""
     from audit.search.output import COLUMNS, csv_text, hit_json, hit_line, hit_rows
 
     last = hits[-1].cursor.text() if more else None
-    if as_json:
+    if warnings is not None:
         texts: Sequence[str | None] = proofs or [None] * len(hits)
-        emit_json({"hits": [hit_json(hit, text) for hit, text in zip(hits, texts, strict=True)], "next": last})
+        told = [hit_json(hit, text) for hit, text in zip(hits, texts, strict=True)]
+        emit_json({"hits": told, "next": last, "warnings": warnings})
     elif as_csv:
         sys.stdout.write(csv_text(COLUMNS, hit_rows(hits)))
     else:
         for number, hit in enumerate(hits):
-            lines = "\n".join((hit_line(hit), *proofs[number : number + 1]))
-            say(Text(lines, lines))
+            say(hit_line(hit))
+            for proof in proofs[number : number + 1]:
+                say(Text(proof, proof))
         if not hits:
             say(_NONE)
-    if last is not None and not as_json:
+    if last is not None and warnings is None:
         warn(_NEXT.fill(cursor=last))

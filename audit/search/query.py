@@ -157,6 +157,14 @@ class Index:
             reader = self._readers[log.number] = LogReader(Path(log.directory), parse_vkey(log.vkey))
         return reader
 
+    def occurs(self, filters: Filters) -> bool:
+        """Whether a record of the index has these facets and types, whatever its time, log and people."""
+        where = sql.shapes(filters)
+        if where is None:
+            return True
+        wanted = ("SELECT 1 FROM shapes WHERE", where.sql, "LIMIT 1")
+        return self.db.execute(" ".join(wanted), where.values).get is not None
+
     def entries(self, filters: Filters) -> Iterator[Entry]:
         """Every entry that matches, log by log, in order of position: for reconciliation, samples and rules."""
         where = sql.entries(filters)

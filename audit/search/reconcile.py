@@ -2,7 +2,9 @@
 
 1. The case list is CSV with a header: `case`, and if known `opened`, `closed` (ISO 8601; without a zone Beijing time;
    a bare date in `closed` means the end of that day), `holder_scheme`, `holder_id`. A case with several holders has
-   several rows; times need to stand in one of them. Other columns are ignored. Marks of `cells` are no part of a value.
+   several rows; times need to stand in one of them, and differ in none. What cannot be is refused with its line: a case
+   that was closed before it was opened, a number that is none of its scheme (`holders`). Other columns are ignored.
+   Marks of `cells` are no part of a value.
 2. `no_case`: an access names a case that the list does not have. `no_access`: a case that nobody looked anything up
    for. `closed_case`: an access after the case was closed; `not_yet_open`: one before it was opened. `wrong_holder`:
    the case has holders, and the access was about somebody else. A question by key field (a licence number, say) counts
@@ -20,6 +22,7 @@ from typing import NamedTuple
 
 from audit.search.asked import milliseconds
 from audit.search.cells import unmarked
+from audit.search.holders import require_sound
 from audit.search.rows import Entry
 from audit.search.tokens import TokenKeys, case_token, holder_token
 from contracts.errors import UserError
@@ -37,6 +40,8 @@ COLUMNS = ("case", "opened", "closed", "holder_scheme", "holder_id")
 _NO_COLUMN = Text("办件清单缺少 case 列", "The case list has no column `case`")
 _HEADER = Text(f"表头可用:{', '.join(COLUMNS)}。", f"Its header may have {', '.join(COLUMNS)}.")
 _HALF_HOLDER = Text("holder_scheme 与 holder_id 须同时填写", "holder_scheme and holder_id are filled in together")
+_OTHER_TIME = Text("同一办件前面的行有另一 {column}", "A row above has another {column} for this case")
+_BACKWARDS = Text("opened 晚于 closed", "opened is later than closed")
 _NO_CASES = Text("办件清单为空", "The case list is empty")
 _BAD_CSV = Text("不是 CSV 文件", "Not a CSV file")
 
@@ -143,10 +148,23 @@ def _wrong(case: Case, entry: Entry) -> Iterator[str]:
 
 
 def _with(case: Case, row: Row, keys: TokenKeys) -> Case:
-    opened = milliseconds(row.opened) if row.opened else case.opened
-    closed = milliseconds(row.closed, end=True) if row.closed else case.closed
+    opened = _one("opened", case.opened, milliseconds(row.opened) if row.opened else None)
+    closed = _one("closed", case.closed, milliseconds(row.closed, end=True) if row.closed else None)
+    # The end of one day is the beginning of the next; what was done while somebody waited has one time twice.
+    same = opened == closed and row.opened == row.closed
+    if opened is not None and closed is not None and opened >= closed and not same:
+        raise UserError(_BACKWARDS)
     if bool(row.holder_scheme) != bool(row.holder_id):
         raise UserError(_HALF_HOLDER)
+    if row.holder_id:
+        require_sound(row.holder_scheme, row.holder_id)
     token = holder_token(keys, row.holder_scheme, row.holder_id) if row.holder_id else None
     holders = case.holders if token is None else case.holders | {token}
     return replace(case, opened=opened, closed=closed, holders=holders)
+
+
+def _one(column: str, before: int | None, now: int | None) -> int | None:
+    """What two rows of a case say together; raises `UserError` where they differ."""
+    if before is not None and now is not None and before != now:
+        raise UserError(_OTHER_TIME.fill(column=column))
+    return before if now is None else now

@@ -9,7 +9,7 @@ import typer
 from audit.review.commands import OwnLog
 from audit.search.analyse_command import counts_of, states_of, with_states
 from audit.search.commands import ONE_FORM, AsCsv, AsJson, IndexFile, Keys, Words
-from contracts.edge.output import emit_json, say
+from contracts.edge.output import emit_json, say, warn
 from contracts.errors import UserError
 from contracts.text import Text
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from audit.review.explained import State
     from audit.search.query import Hit
     from audit.search.reconcile import Reconciled
+    from contracts.encoding import Json
 
 _SUMMARY = Text(
     "已比对 {compared} 条访问,{skipped} 条无办件或已销毁而未比对",
@@ -43,6 +44,7 @@ def reconcile_command(
     """
     from audit.review.inputs import private_keys
     from audit.search.analysing import text_of
+    from audit.search.holders import fields_named
     from audit.search.reconcile import cases_of, read_rows, reconcile
     from audit.search.reconciling import facts_of_cases, hits_of, ids_of, reconciled_json
     from audit.search.session import session
@@ -51,19 +53,24 @@ def reconcile_command(
         raise UserError(ONE_FORM)
     file = cases.read_bytes()
     rows = read_rows(text_of(file, cases.name), cases.name)
+    fields = fields_named(row.holder_scheme for row in rows)
     with session(index, words or [], keys or []) as asked:
         token_keys = asked.need("case", *(["holder"] if any(row.holder_id for row in rows) else []))
         listed = cases_of(rows, token_keys, cases.name)
         found = reconcile(listed, asked.index.entries(asked.filters))
         hits = hits_of(asked.index, found)
         asked.record("reconcile", len(found.findings), facts_of_cases(listed), file)
+    for doubt in fields:
+        warn(doubt)
     auditor = next(iter(private_keys(keys)), None)
     ids = ids_of(found, hits, auditor)
     newest = [None if hit is None else hit.time for hit in hits]
     states = states_of(index, own_log, keys, list(zip(ids, newest, strict=True)))
     if as_json:
         told = reconciled_json(found, hits, auditor)
-        emit_json({**told, "findings": with_states(told["findings"], states), **counts_of(states)})
+        warnings: list[Json] = [doubt.as_json() for doubt in (*asked.doubts, *fields)]
+        facts = {**counts_of(states), "warnings": warnings}
+        emit_json({**told, "findings": with_states(told["findings"], states), **facts})
     elif as_csv:
         _print_csv(found, hits, ids, states)
     else:
@@ -101,7 +108,7 @@ def _print(
     from audit.search.reconcile import KINDS
 
     for number, (finding, hit) in enumerate(zip(found.findings, hits, strict=True)):
-        line = "-" if hit is None else hit_line(hit)
+        line: Text | str = "-" if hit is None else hit_line(hit)
         say(_LINE.fill(id=ids[number] or "-", what=KINDS[finding.kind], case=finding.case or "-", hit=line))
         for text in (
             () if states is None else (_STATE.fill(state=state_text(states[number])), *said_lines(states[number]))

@@ -6,6 +6,7 @@
 3. Where the index names a log of searches, the question is recorded there first (`own_log`).
 4. A question sees one state of the index from beginning to end (a read transaction), whoever follows a log meanwhile:
    what is shown is of the logs and sizes that the record names.
+5. What makes the question doubtful (`doubts`) is said on stderr, after the record, whatever the form of the answer.
 """
 
 import sys
@@ -20,10 +21,12 @@ from audit.search import own_log
 from audit.search.analysing import text_of
 from audit.search.asked import PEOPLE, Asked, filters_of, parse, recorded
 from audit.search.database import known_checks, meta, open_index, require, undamaged
+from audit.search.doubts import doubts
 from audit.search.filters import Filters
 from audit.search.query import Index
 from audit.search.tokens import TokenKeys, checks, key_id, token_keys
 from contracts.edge.keys import load_hpke_private
+from contracts.edge.output import warn
 from contracts.edge.sqlite_errors import as_system_errors
 from contracts.encoding import Json
 from contracts.errors import UserError
@@ -40,13 +43,14 @@ _TWO_PEOPLE = Text("查持证主体须由两位审计员各自提供私钥。", 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An index that is asked. `keys` None: no private key was given."""
+    """An index that is asked. `keys` None: no private key was given. `doubts`: rule 5."""
 
     index: Index
     keys: TokenKeys | None
     auditors: tuple[str, ...]
     asked: Asked
     filters: Filters
+    doubts: Sequence[Text]
 
     def record(
         self, command: str, count: int, more: Mapping[str, Json] | None = None, file: bytes | None = None
@@ -57,6 +61,14 @@ class Session:
 
         Raises what `own_log.keep` raises; then nothing may be shown.
         """
+        kept = self._keep(command, count, more, file)
+        for doubt in self.doubts:
+            warn(doubt)
+        return kept
+
+    def _keep(
+        self, command: str, count: int, more: Mapping[str, Json] | None, file: bytes | None
+    ) -> tuple[str, int] | None:
         found = meta(self.index.db)
         if OWN_LOG not in found:
             return None
@@ -85,7 +97,8 @@ def session(path: Path, words: Sequence[str], key_paths: Sequence[Path]) -> Iter
         require(known_checks(db), {} if keys is None else checks(keys), asked.people)
         index = Index(db)
         log = None if asked.log is None else index.log(asked.log).number
-        yield Session(index, keys, auditors, asked, filters_of(asked, keys, log))
+        filters = filters_of(asked, keys, log)
+        yield Session(index, keys, auditors, asked, filters, doubts(asked, index.occurs))
 
 
 def load_keys(salt: object, paths: Sequence[Path]) -> tuple[TokenKeys | None, tuple[str, ...]]:

@@ -25,7 +25,7 @@ from contracts.edge.keys import create_signing_key, write_hpke_public
 from tests.integration.audit_support import AUDITOR, EAGER
 from tests.integration.token_server import Identity, make_identity
 
-HOLDER = {"scheme": "cn.uscc", "id": "SECRETHOLDER3"}
+HOLDER = {"scheme": "passport", "id": "SECRETHOLDER3"}
 WHY = "SECRET-REASON"
 OWN_LOG = (
     '[own_log]\ndirectory = "api-log"\norigin = "office.example/api"\nkey = "api-log.pem"\nauditor = "public.pem"\n'

@@ -46,7 +46,7 @@ def facts(number: int, **changes: Any) -> AccessFacts:
         evidence_types=("cn.business-licence",) if number % 2 else ("cn.business-licence", "cn.home"),
         decision="refused" if refused else "granted",
         reason="item_not_granted" if refused else None,
-        holder={"scheme": "cn.uscc", "id": f"SECRETHOLDER{number % 11}"},
+        holder={"scheme": "passport", "id": f"SECRETHOLDER{number % 11}"},
         clerk=CLERKS[number % 7],
         case=f"SECRET-CASE-{number // 2}",
     )

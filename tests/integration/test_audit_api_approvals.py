@@ -24,7 +24,7 @@ from tests.integration.audit_support import EAGER, no_fatal
 from tests.integration.search_world import A, build_town
 from tests.waiting import until
 
-OTHER = {"scheme": "cn.uscc", "id": "SECRETHOLDER4"}
+OTHER = {"scheme": "passport", "id": "SECRETHOLDER4"}
 HOUR_MS = 3_600_000
 
 
@@ -71,7 +71,7 @@ def test_two_auditors_find_a_holder(office: Office) -> None:
     jsonschema.validate(waiting.json, schemas.APPROVALS_ANSWER)
     (one,) = waiting.json["approvals"]
     assert (one["id"], one["asked_by"], one["purpose"], one["filters"]) == (name, "li", WHY, {"log": A})
-    assert one["about"] == {"holder_scheme": "cn.uscc"}
+    assert one["about"] == {"holder_scheme": "passport"}
     assert HOLDER["id"].encode() not in waiting.body
     assert decide(office, "wang", name, decision="agree", holder=HOLDER, note="seen the file") == (200, "agreed")
     first = office.ask("li", "GET", f"/v1/searches/{name}").json
@@ -143,7 +143,7 @@ def test_an_hour_and_no_longer(office: Office) -> None:
 
 
 def test_lists_of_holders_take_two_who_have_the_same_file(office: Office) -> None:
-    cases = b"case,holder_scheme,holder_id\nSECRET-CASE-1,cn.uscc,SECRETHOLDER9\n"
+    cases = b"case,holder_scheme,holder_id\nSECRET-CASE-1,passport,SECRETHOLDER9\n"
     held = office.upload("li", "/v1/reconciliations", "cases", cases, filters={"log": A})
     assert held.status == 202
     (one,) = office.ask("wang", "GET", "/v1/approvals").json["approvals"]
@@ -153,7 +153,7 @@ def test_lists_of_holders_take_two_who_have_the_same_file(office: Office) -> Non
     assert decide(office, "wang", held.json["id"], decision="agree", digest=right) == (200, "agreed")
     found = office.ask("li", "GET", held.json["result"]).json
     assert found["counts"]["wrong_holder"] == 2
-    roster = b"clerk,scheme,id\nclerk-secret-3,cn.uscc,SECRETHOLDER4\n"
+    roster = b"clerk,scheme,id\nclerk-secret-3,passport,SECRETHOLDER4\n"
     held = office.upload("li", "/v1/analyses", "roster", roster, filters={"log": A})
     digest = f"sha-256:{hashlib.sha256(roster).hexdigest()}"
     assert decide(office, "wang", held.json["id"], decision="agree", digest=digest)[0] == 200

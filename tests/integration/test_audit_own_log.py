@@ -52,7 +52,7 @@ def questions(office: Path) -> list[dict[str, Any]]:
 def test_searches_leave_a_record_without_people(town: Path, office: Path, capsys: Out) -> None:
     ask(office, capsys, "clerk=clerk-secret-3", "organisation=housing", *keys(town, "one"))
     assert (
-        execute(app, ["stats", str(office / "index"), "holder=cn.uscc:SECRETHOLDER3", *keys(town, "one", "two")]) == 0
+        execute(app, ["stats", str(office / "index"), "holder=passport:SECRETHOLDER3", *keys(town, "one", "two")]) == 0
     )
     first, second = questions(office)
     assert (first["kind"], first["command"], first["count"], len(first["auditors"])) == ("search", "search", 1, 1)
@@ -73,14 +73,14 @@ def test_no_record_no_answer(office: Path, capsys: Out) -> None:
 def test_a_list_leaves_its_tokens_and_sealed_its_digest(town: Path, office: Path, capsys: Out) -> None:
     """A list of one is a search for one: it leaves the token that the search leaves."""
     both = keys(town, "one", "two")
-    cases = b"case,holder_scheme,holder_id\nSECRET-CASE-1,cn.uscc,SECRETHOLDER3\n"
-    roster = b"clerk,scheme,id\nclerk-secret-3,cn.uscc,SECRETHOLDER3\n"
+    cases = b"case,holder_scheme,holder_id\nSECRET-CASE-1,passport,SECRETHOLDER3\n"
+    roster = b"clerk,scheme,id\nclerk-secret-3,passport,SECRETHOLDER3\n"
     for name, data in (("cases.csv", cases), ("roster.csv", roster)):
         (office / name).write_bytes(data)
     place = str(office / "index")
     limit = ["--limit", "refusals=5"]
     for words in (
-        ["search", place, "holder=cn.uscc:SECRETHOLDER3"],
+        ["search", place, "holder=passport:SECRETHOLDER3"],
         ["search", place, "clerk=clerk-secret-3"],
         ["search", place, "case=SECRET-CASE-1"],
         ["reconcile", place, str(office / "cases.csv"), "organisation=housing"],
@@ -105,7 +105,7 @@ def test_a_list_leaves_its_tokens_and_sealed_its_digest(town: Path, office: Path
 
 
 def test_a_long_list_leaves_its_length(town: Path, office: Path) -> None:
-    rows = "".join(f"C{n},cn.uscc,H{n % (MAX_LISTED + 1)}\n" for n in range(20_000))
+    rows = "".join(f"C{n},passport,HOLDER{n % (MAX_LISTED + 1)}\n" for n in range(20_000))
     (office / "cases.csv").write_text("case,holder_scheme,holder_id\n" + rows)
     words = [str(office / "index"), str(office / "cases.csv")]
     assert execute(app, ["reconcile", *words, *keys(town, "one", "two"), "--json"]) == 0
@@ -117,7 +117,7 @@ def test_a_long_list_leaves_its_length(town: Path, office: Path) -> None:
 
 
 def test_the_longest_list_of_tokens_fits_into_an_entry(town: Path, office: Path) -> None:
-    rows = "".join(f"C{n},cn.uscc,H{n}\n" for n in range(MAX_LISTED))
+    rows = "".join(f"C{n},passport,HOLDER{n}\n" for n in range(MAX_LISTED))
     (office / "cases.csv").write_text("case,holder_scheme,holder_id\n" + rows)
     words = [str(office / "index"), str(office / "cases.csv")]
     assert execute(app, ["reconcile", *words, *keys(town, "one", "two"), "--json"]) == 0

@@ -13,7 +13,7 @@ from tests.integration.search_world import A, Out, build_town, keys
 
 # Log a has cases SECRET-CASE-0 … 299, two accesses each (numbers 2n and 2n + 1), holders by number modulo 11.
 LIST = """case,opened,closed,holder_scheme,holder_id
-SECRET-CASE-50,,,cn.uscc,SECRETHOLDER1
+SECRET-CASE-50,,,passport,SECRETHOLDER1
 SECRET-CASE-51,,2025-11-21T16:00:00Z,,
 NEVER-1,,,,
 """

@@ -35,7 +35,7 @@ from tests.integration.search_world import SECOND, A, B, Out, build_town, facts,
 from tests.unit.audit.package.items import item
 
 OTHER_KEY = NoteSigner.of(A, Ed25519PrivateKey.from_private_bytes(b"\7" * 32)).public.vkey
-WHO = ("holder=cn.uscc:SECRETHOLDER3", "log=gov.example/b")
+WHO = ("holder=passport:SECRETHOLDER3", "log=gov.example/b")
 MISREAD = (
     "=1+1",
     "+1",
@@ -303,6 +303,7 @@ def test_a_copy_without_openings_says_so(town: Path, tmp_path: Path, capsys: Out
 def test_a_citizen_is_told_who_looked(part_closed: Path) -> None:
     path = export(part_closed, "told.txt", *WHO, "--format", "citizen", *keys(part_closed, "one", "two"))
     text = path.read_text("utf-8-sig")
+    assert text.split("\n")[2] == "持证主体：外国护照，尾号 DER3"
     assert "编号：gov.example/b#14" in text  # 3 is restricted
     assert "共 1 次。" in text
     assert "2025-11-22 00:27:20" in text
@@ -315,6 +316,8 @@ def test_a_citizen_is_told_who_looked(part_closed: Path) -> None:
 
 def test_a_citizens_workbook(part_closed: Path) -> None:
     path = export(part_closed, "told.xlsx", *WHO, "--format", "citizen", *keys(part_closed, "one", "two"))
+    with path.open("rb") as file:
+        assert CalamineWorkbook.from_filelike(file).sheet_names == ["访问情况 尾号DER3"]
     rows = _xlsx(path)
     assert rows[0] == ["北京时间", "单位", "处室/窗口", "事项", "操作", "结论", "提供的字段", "编号"]
     assert [row[-1] for row in rows[2:]] == ["gov.example/b#14"]
@@ -325,7 +328,7 @@ def test_accesses_that_are_not_ordinary_are_not_told(tmp_path: Path) -> None:
     for name, key in (("one", AUDITOR), ("two", SECOND)):
         key_file(tmp_path / f"{name}.pem", key)
     assert index(tmp_path, str(tmp_path / "a"), *keys(tmp_path, "one", "two")) == 0
-    words = ("holder=cn.uscc:SECRETHOLDER3", "--format", "citizen", *keys(tmp_path, "one", "two"))
+    words = ("holder=passport:SECRETHOLDER3", "--format", "citizen", *keys(tmp_path, "one", "two"))
     assert "共 1 次。" in export(tmp_path, "told.txt", *words).read_text("utf-8-sig")
 
 
@@ -367,6 +370,15 @@ def test_what_the_gateway_records_is_ordinary() -> None:
             "ending does not say",
         ),
         ("x.csv", ["colour=red"], "Not a filter"),
+        *(
+            ("x.txt", ["--format", "citizen", who, "--key", "TOWN/one.pem", "--key", "TOWN/two.pem"], what)
+            for who, what in (
+                ("holder=cn.ric:43010219870316282", "Not a number of the scheme cn.ric"),
+                ("holder=cn.uscc:91430100MA4L0X3Q6E", "Not a number of the scheme cn.uscc"),
+                ("holder=cn.usc:91430100MA4L0X3Q6D", "Not a holder scheme"),
+                ("holder=licence_number:9", "Not a holder scheme"),
+            )
+        ),
     ],
 )
 def test_mistakes_are_one_line(town: Path, capsys: Out, into: str, words: Sequence[str], what: str) -> None:

@@ -11,9 +11,9 @@ from contracts.errors import UserError
 
 KEYS = token_keys(b"s" * 32, *(X25519PrivateKey.from_private_bytes(bytes([n]) * 32) for n in (1, 2)))
 LIST = """case,opened,closed,holder_scheme,holder_id,note
-K1,2026-11-01,2026-11-03,cn.uscc,9A,"two
+K1,2026-11-01,2026-11-03,passport,9AAAA,"two
 lines"
-K1,,,cn.uscc,9B,
+K1,,,passport,9BBBB,
 K2,,,,,
 K3,,2026-11-03T12:00,,,
 """
@@ -21,24 +21,24 @@ CASES = cases_of(read_rows(LIST, "cases.csv"), KEYS, "cases.csv")
 
 
 def _access(case: str | None, when: str, holder: str | None = None) -> Entry:
-    token = None if holder is None else holder_token(KEYS, "cn.uscc", holder)
+    token = None if holder is None else holder_token(KEYS, "passport", holder)
     return Entry(1, milliseconds(when), 1, None, None if case is None else case_token(KEYS, case), token)
 
 
 @pytest.mark.parametrize(
     ("case", "when", "holder", "kinds"),
     [
-        ("K1", "2026-11-02", "9a", []),
-        ("K1", "2026-11-02", "9B", []),
-        ("K1", "2026-11-02", "9C", ["wrong_holder"]),
+        ("K1", "2026-11-02", "9aaaa", []),
+        ("K1", "2026-11-02", "9BBBB", []),
+        ("K1", "2026-11-02", "9CCCC", ["wrong_holder"]),
         ("K1", "2026-11-02", None, []),
-        ("K1", "2026-11-03T23:59", "9A", []),
-        ("K1", "2026-11-04", "9C", ["closed_case", "wrong_holder"]),
-        ("K1", "2026-10-31T23:59", "9A", ["not_yet_open"]),
-        ("K2", "2020-01-01", "9C", []),
+        ("K1", "2026-11-03T23:59", "9AAAA", []),
+        ("K1", "2026-11-04", "9CCCC", ["closed_case", "wrong_holder"]),
+        ("K1", "2026-10-31T23:59", "9AAAA", ["not_yet_open"]),
+        ("K2", "2020-01-01", "9CCCC", []),
         ("K3", "2026-11-03T12:00", None, ["closed_case"]),
         ("K3", "2026-11-03T11:59", None, []),
-        ("K9", "2026-11-02", "9A", ["no_case"]),
+        ("K9", "2026-11-02", "9AAAA", ["no_case"]),
         (None, "2026-11-02", None, []),
     ],
 )
@@ -56,6 +56,15 @@ def test_a_list_from_a_spreadsheet_may_have_marks() -> None:
     assert read_rows(marked, "cases.csv") == plain
 
 
+def test_what_rows_of_a_case_may_say_together() -> None:
+    text = "case,opened,closed,holder_scheme,holder_id\nK1,2026-11-03,2026-11-03,cn.uscc, 91430100ma4l0x3q6d\n"
+    again = "K1,,2026-11-03,licence_number,9\nK1,2026-11-03T00:00,,,\n"
+    at_once = "K2,2026-11-03T12:00,2026-11-03T12:00,,\n"
+    case, _ = cases_of(read_rows(text + again + at_once, "cases.csv"), KEYS, "cases.csv").values()
+    company = holder_token(KEYS, "cn.uscc", "91430100MA4L0X3Q6D")
+    assert case.holders == {company, holder_token(KEYS, "licence_number", "9")}
+
+
 def test_an_unknown_case_is_not_named() -> None:
     (found, *_) = reconcile(CASES, [_access("K9", "2026-11-02")]).findings
     assert found.case is None
@@ -69,6 +78,12 @@ def test_an_unknown_case_is_not_named() -> None:
         ('case\n"1', "cases.csv"),
         ("case,closed\nK1,soon\n", "cases.csv:2"),
         ("case,holder_scheme,holder_id\nK1,,\nK2,cn.ric,\n", "cases.csv:3"),
+        ("case,holder_scheme,holder_id\nK1,CN.USCC,91430100MA4L0X3Q6D\n", "cases.csv:2"),
+        ("case,holder_scheme,holder_id\nK1,cn.usc,91430100MA4L0X3Q6D\n", "cases.csv:2"),
+        ("case,holder_scheme,holder_id\nK1,cn.uscc,91430100MA4L0X3Q6D\nK1,cn.uscc,91430100MA4L0X3Q6E\n", "cases.csv:3"),
+        ("case,closed\nK1,2026-11-03\nK2,\nK1,2026-11-04\n", "cases.csv:4"),
+        ("case,opened\nK1,2026-11-03\nK1,2026-11-04\n", "cases.csv:3"),
+        ("case,opened,closed\nK1,2026-11-04,\nK1,,2026-11-03\n", "cases.csv:3"),
     ],
 )
 def test_mistakes_in_the_list(text: str, where: str) -> None:
