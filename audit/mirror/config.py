@@ -11,6 +11,11 @@ every_s = 5
 name = "mirror.example/oncegate"           # optional, with key: confirms to gateways what it holds
 key = "keys/mirror.pem"                    # made by: oncegate-audit keygen mirror
 
+[[mirror.witnesses]]                       # optional: what a witness cosigned, a gateway must show
+url = "https://witness.example:8500"
+vkey = "witness.example/oncegate+…"
+ca = "keys/witness-ca.pem"                 # optional, as above
+
 [registry]
 directory = "registry"                     # manifest.jws and parts/, as `oncegate control build` wrote them
 root_key = "registry-root.pub.pem"         # the pin
@@ -21,6 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.fetch import Endpoint, is_url
+from audit.witness.cosigning import WitnessAddress
+from audit.witness.pinned import witness_in
 from contracts.algorithms import SUITES
 from contracts.edge.config import Section, read_toml
 from contracts.text import Text
@@ -42,6 +49,7 @@ class MirrorConfig:
     root_key: Path
     root_alg: str
     own: tuple[str, Path] | None = None  # name and key file: what is held is confirmed to the gateways
+    witnesses: tuple[WitnessAddress, ...] = ()
 
 
 def load(path: Path) -> MirrorConfig:
@@ -57,6 +65,7 @@ def load(path: Path) -> MirrorConfig:
         root_key=registry.path("root_key"),
         root_alg=registry.choice("root_alg", SUITES, "EdDSA"),
         own=_own(mirror),
+        witnesses=tuple(map(witness_in, mirror.sections("witnesses", ()))),
     )
     outermost.done()
     return found

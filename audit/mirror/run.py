@@ -2,7 +2,7 @@
 
 1. The registry says which logs there are, the gateways say which they serve; what differs is an alarm (`judge`).
 2. A log that takes long to copy holds up no other one, and no alarm. Nor does a gateway that takes long to answer: each
-   is asked in a thread of its own, too (`lookout`).
+   is asked in a thread of its own, too (`lookout`), and each witness (`witnessed`).
 3. Whatever is wrong here (disk, a copy that does not verify) ends the program: a mirror that cannot write is none.
 4. One process: an exclusive lock on the directory.
 5. A copy of another log or key than the one that is listed now is left alone: `log_rekeyed`.
@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,12 +26,13 @@ from audit.fetch import Client
 from audit.lines import alarm, info
 from audit.mirror import status
 from audit.mirror.config import MirrorConfig
-from audit.mirror.copy import Copy, vkey_of
+from audit.mirror.copy import vkey_of
 from audit.mirror.follower import Follower, slot_name
 from audit.mirror.judge import NEVER, Alarm, Log, alarms
 from audit.mirror.listed import Listed
 from audit.mirror.lookout import Lookout
 from audit.mirror.shards import shard_alarms
+from audit.mirror.witnessed import Witnessed
 from audit.threads import guarded
 from audit.witness.keygen import cosigner_of
 from contracts.edge import keys
@@ -60,6 +61,7 @@ class Mirror:
     stop: threading.Event = field(default_factory=threading.Event)
     followers: dict[Log, Follower] = field(default_factory=dict)
     lookouts: tuple[Lookout, ...] = ()
+    witnesses: tuple[Witnessed, ...] = ()
     failure: BaseException | None = None
     _threads: list[threading.Thread] = field(default_factory=list)
     _known: frozenset[tuple[str, str]] = frozenset()
@@ -67,6 +69,7 @@ class Mirror:
     def __post_init__(self) -> None:
         proofs = self.config.directory / "evidence"
         self.lookouts = tuple(Lookout(one, Client(one), proofs) for one in self.config.gateways)
+        self.witnesses = tuple(Witnessed(one, proofs, self.clock, NEVER) for one in self.config.witnesses)
 
     @property
     def served(self) -> dict[str, tuple[Log, ...]]:
@@ -79,12 +82,16 @@ class Mirror:
             self._look_registry()
             for lookout in self.lookouts:
                 lookout.ask()
+            for witness in self.witnesses:  # before the gateways, which have each head earlier
+                witness.ask(self._wanted(), NEVER)
             for log in sorted(self._wanted(), key=self.listed.age, reverse=True):
                 follower = self._follower(log, NEVER)
                 with self._client(log) as client:
                     follower.look(client, advance)
             for lookout in self.lookouts:
                 self._compare(lookout)
+            for witness in self.witnesses:
+                self._compare_witnessed(witness)
             return self._tell()
         finally:
             self._close()
@@ -95,6 +102,9 @@ class Mirror:
             self._look_registry()
             for lookout in self.lookouts:
                 self._start(f"mirror-{lookout.client.url}", partial(self._keep_asking, lookout))
+            for witness in self.witnesses:
+                witness.answered_at = self.clock()
+                self._start(f"mirror-{witness.url}", partial(self._keep_asking_witness, witness))
             while not self.stop.is_set():
                 self._look_registry()
                 for log in self._wanted():
@@ -127,22 +137,39 @@ class Mirror:
             self._compare(lookout)
             self.stop.wait(self.config.every_s)
 
+    def _keep_asking_witness(self, witness: Witnessed) -> None:
+        while not self.stop.is_set():
+            witness.ask(self._wanted(), self.clock())
+            self._compare_witnessed(witness)
+            self.stop.wait(self.config.every_s)
+
     def _compare(self, lookout: Lookout) -> None:
         """The heads of what another gateway lists, too, and of what was wrong before."""
-        copies = {log: (slot_name(log.slot), copy) for log, copy in self._copies().items() if self._twice(log, lookout)}
+        followed = {log: one for log, one in self._followed().items() if self._twice(log, lookout)}
+        with self._unless_removed(followed):
+            lookout.compare({log: (slot_name(log.slot), one.copy) for log, one in followed.items()})
+
+    def _compare_witnessed(self, witness: Witnessed) -> None:
+        followed = self._followed()
+        with self._unless_removed(followed):
+            witness.compare(followed)
+
+    @contextmanager
+    def _unless_removed(self, logs: Iterable[Log]) -> Iterator[None]:
+        """A copy that retention took meanwhile is no damaged one."""
         try:
-            lookout.compare(copies)
+            yield
         except Corrupt:
-            if copies.keys() <= set(self._wanted()):  # else retention took it meanwhile
+            if set(logs) <= set(self._wanted()):
                 raise
 
     def _twice(self, log: Log, lookout: Lookout) -> bool:
         others = (one for one in self.lookouts if one is not lookout)
         return lookout.lists(log) and (log in lookout.troubles or any(one.lists(log) for one in others))
 
-    def _copies(self) -> dict[Log, Copy]:
+    def _followed(self) -> dict[Log, Follower]:
         found = {log: self.followers.get(log) for log in self._wanted()}
-        return {log: one.copy for log, one in found.items() if one is not None}
+        return {log: one for log, one in found.items() if one is not None}
 
     def _wanted(self) -> tuple[Log, ...]:
         """The logs that are listed, but those that were removed here after their time (`retired`), and rule 5."""
@@ -227,6 +254,7 @@ class Mirror:
             *alarms(facts, served, logs, self.listed.state(int(now * 1000)), now),
             *(Alarm("log_rekeyed", log.slot, _REKEYED) for log in logs if self._is_rekeyed(log)),
             *(alarm for one in self.lookouts for alarm in one.alarms(logs)),
+            *(alarm for one in self.witnesses for alarm in one.alarms(facts, now)),
             *shard_alarms(facts, self.listed.slots(), heads, asked, now),
         )
         status.write(self.config.directory, status.form(facts, found, self.listed.version, now), self.config.metrics)

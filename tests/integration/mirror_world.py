@@ -16,6 +16,7 @@ from audit.mirror.run import Mirror
 from audit.mirror.source import LogSource
 from audit.notes import NoteKey
 from audit.reader import LogReader
+from audit.witness.cosigning import WitnessAddress
 from contracts.algorithms import SigningKey
 from contracts.registry import AuditSlot, manifest
 from contracts.registry.snapshot import Contents
@@ -109,6 +110,7 @@ class Watched:
     root: Path
     urls: Sequence[str]
     time: Time = field(default_factory=Time)
+    witnesses: Sequence[WitnessAddress] = ()
     mirror: Mirror = field(init=False)
 
     def __post_init__(self) -> None:
@@ -128,6 +130,7 @@ class Watched:
             registry=self.root / "registry",
             root_key=self.root / "unused",
             root_alg="EdDSA",
+            witnesses=tuple(self.witnesses),
         )
         listed = Listed(config.registry, ROOT.public, config.directory / "registry-seen.json")
         self.mirror = Mirror(config, listed, lambda: self.time.now)
