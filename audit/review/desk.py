@@ -27,6 +27,7 @@ from audit.review.events import (
     Subject,
     Verdict,
     Whom,
+    Withdrawn,
     sound_name,
     sound_text,
 )
@@ -260,6 +261,12 @@ def extend(own: Own, subject: Subject, deadline: str, by: str, reason: str) -> R
     """Give more time; `deadline`: YYYY-MM-DD."""
     with opened(own) as book:
         return book.append(Extended(subject, deadlines.date_of(deadline), sound_name(by)), {"reason": reason})
+
+
+def withdraw(own: Own, subject: Subject, by: str, reason: str) -> Recorded:
+    """Take a request back that nobody answered."""
+    with opened(own) as book:
+        return book.append(Withdrawn(subject, sound_name(by)), {"reason": reason})
 
 
 def shown(own: Own, subjects: Sequence[Subject], keys: Keys = ()) -> dict[Subject, Shown]:

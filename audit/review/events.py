@@ -124,7 +124,15 @@ class Extended:
     by: str
 
 
-Event = SampleDrawn | Opened | Verdict | Asked | Explained | Extended
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The request is taken back, by an auditor: it was made by mistake, or of nobody who could explain."""
+
+    subject: Subject
+    by: str
+
+
+Event = SampleDrawn | Opened | Verdict | Asked | Explained | Extended | Withdrawn
 
 
 class Recorded(NamedTuple):
@@ -299,6 +307,10 @@ EVENTS: Mapping[str, _Kind] = {
         lambda e: {**subject_json(e.subject), "by": e.by, "deadline": e.deadline},
         lambda facts: Extended(_subject(facts), _date(facts, "deadline"), _text(facts, "by")),
     ),
+    "withdrawn": _Kind(
+        lambda e: {**subject_json(e.subject), "by": e.by},
+        lambda facts: Withdrawn(_subject(facts), _text(facts, "by")),
+    ),
 }
 _NAMES: Mapping[type, str] = {
     SampleDrawn: "sample_drawn",
@@ -307,4 +319,5 @@ _NAMES: Mapping[type, str] = {
     Asked: "request",
     Explained: "explanation",
     Extended: "extension",
+    Withdrawn: "withdrawn",
 }

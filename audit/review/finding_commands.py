@@ -1,4 +1,4 @@
-"""`oncegate-audit ask | explain | extend`: explanations of findings, and of records of a sample."""
+"""`oncegate-audit ask | explain | extend | withdraw`: explanations of findings, and of records of a sample."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +23,7 @@ def add(app: typer.Typer) -> None:
     app.command("ask")(ask_command)
     app.command("explain")(explain_command)
     app.command("extend")(extend_command)
+    app.command("withdraw")(withdraw_command)
 
 
 def ask_command(
@@ -77,3 +78,19 @@ def extend_command(
     about, _ = inputs.subject_of(subject, sample)
     reason = inputs.text_in(reason_file)
     say_given(desk.extend(inputs.own_log_of(own_log, index), about, until, by, reason))
+
+
+def withdraw_command(
+    subject: Subject,
+    reason_file: Annotated[str, typer.Option(metavar="FILE", help="Why; - reads it from stdin. 撤回理由。")],
+    by: By,
+    sample: SampleOption = None,
+    own_log: OwnLog = None,
+    index: IndexOption = None,
+) -> None:
+    """Take back a request that nobody has answered. 撤回说明要求。"""
+    from audit.review import desk, inputs
+
+    about, _ = inputs.subject_of(subject, sample)
+    reason = inputs.text_in(reason_file)
+    say_given(desk.withdraw(inputs.own_log_of(own_log, index), about, by, reason))

@@ -9,9 +9,11 @@
 4. A deadline is moved by an auditor, with a reason, to a later day, while its request is not answered. So nobody asks
    the same unit once more with a later day; where another verdict, or asking another unit, makes it later, that counts
    as an extension.
-5. Nothing else ends anything: no time that passes, and no program, closes a record or a finding. An explanation answers
+5. An auditor takes a request back, with a reason, while it is not answered: a finding's id is of no list that this log
+   has, so nobody else would notice one that was mistyped. The verdict of a record stays; who asks again later, extends.
+6. Nothing else ends anything: no time that passes, and no program, closes a record or a finding. An explanation answers
    a request; whether it is good enough a person says, with another verdict or another request.
-6. The same rules hold for what is to be appended and for what is read: an event in the log that breaks one has no
+7. The same rules hold for what is to be appended and for what is read: an event in the log that breaks one has no
    effect and is named (`irregular`). Whether a record is in a sample, and who is assigned, is known of those samples
    only that are at hand.
 """
@@ -34,6 +36,7 @@ from audit.review.events import (
     Subject,
     Verdict,
     Whom,
+    Withdrawn,
 )
 from audit.review.samples import Sample
 from contracts.text import Text
@@ -96,9 +99,10 @@ class Ledger:
         self.openings: dict[Place, list[Recorded]] = {}
         self.irregular: list[tuple[int, Text]] = []
         self._tokens: set[tuple[Subject, str]] = set()
+        self._taken_back: dict[Subject, Due] = {}
 
     def take(self, recorded: Recorded) -> None:
-        """An event of the log, in its order (rule 6)."""
+        """An event of the log, in its order (rule 7)."""
         wrong = self.refusal(recorded.event, Texts(recorded.sealed, recorded.sealed))
         if wrong is None:
             _TAKE[type(recorded.event)](self, recorded, recorded.event)
@@ -106,7 +110,7 @@ class Ledger:
             self.irregular.append((recorded.number, wrong))
 
     def refusal(self, event: Event, texts: Texts) -> Text | None:
-        """Why this event is not admitted now; None: it is (rules 1 to 4)."""
+        """Why this event is not admitted now; None: it is (rules 1 to 5)."""
         return _REFUSE[type(event)](self, event, texts)
 
     def verdict(self, place: Place) -> Verdict | None:
@@ -195,6 +199,11 @@ class Ledger:
             return NOT_LATER
         return None if texts.reason else NO_REASON
 
+    def _bad_withdrawal(self, event: Withdrawn, texts: Texts) -> Text | None:
+        if self.awaited(event.subject) is None:
+            return NOT_ASKED
+        return None if texts.reason else NO_REASON
+
     # --- what an event does -----------------------------------------------------------------------------------------
 
     def _start(self, recorded: Recorded, event: SampleDrawn) -> None:
@@ -214,7 +223,7 @@ class Ledger:
         self._request(recorded, event.subject, event.whom, event.deadline)
 
     def _request(self, recorded: Recorded, subject: Subject, whom: Whom, deadline: str) -> None:
-        before = self.awaited(subject)
+        before = self.awaited(subject) or self._taken_back.pop(subject, None)
         extensions = 0 if before is None else before.extensions + (before.deadline < deadline)
         self.requests[subject] = Due(whom, deadline, recorded.time, recorded.number, extensions)
 
@@ -228,6 +237,9 @@ class Ledger:
     def _extend(self, _: Recorded, event: Extended) -> None:
         due = self.requests[event.subject]
         self.requests[event.subject] = due._replace(deadline=event.deadline, extensions=due.extensions + 1)
+
+    def _withdraw(self, _: Recorded, event: Withdrawn) -> None:
+        self._taken_back[event.subject] = self.requests.pop(event.subject)
 
 
 def fold(events: Iterable[Recorded], samples: Iterable[Sample] = ()) -> Ledger:
@@ -246,6 +258,7 @@ _REFUSE: Mapping[type, Callable[[Ledger, Any, Texts], Text | None]] = {
     Asked: Ledger._bad_request,
     Explained: Ledger._bad_explanation,
     Extended: Ledger._bad_extension,
+    Withdrawn: Ledger._bad_withdrawal,
 }
 _TAKE: Mapping[type, Callable[[Ledger, Recorded, Any], None]] = {
     SampleDrawn: Ledger._start,
@@ -254,4 +267,5 @@ _TAKE: Mapping[type, Callable[[Ledger, Recorded, Any], None]] = {
     Asked: Ledger._ask,
     Explained: Ledger._explain,
     Extended: Ledger._extend,
+    Withdrawn: Ledger._withdraw,
 }

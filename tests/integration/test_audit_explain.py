@@ -9,12 +9,12 @@ import pytest
 
 from audit.cli import app
 from audit.review import desk, explained
-from audit.review.book import now_ms
-from audit.review.events import Whom
+from audit.review.book import now_ms, opened
+from audit.review.events import Asked, Whom
 from audit.tiles import split_entries
 from contracts.edge.output import execute
 from contracts.encoding import Json
-from tests.integration.review_world import build_office, run, settings
+from tests.integration.review_world import build_office, draw, run, sample, settings
 from tests.integration.search_world import A, Out, facts, index, keys, write_many
 
 
@@ -138,6 +138,26 @@ def test_reconcile_has_ids_and_states(office: Path, capsys: Out) -> None:
 def test_refused(office: Path, capsys: Out, words: list[str], what: str) -> None:
     assert run(office, *words, stdin="x") == 2
     assert what in capsys.readouterr().err
+
+
+def test_a_request_about_what_does_not_exist_is_taken_back(office: Path, capsys: Out) -> None:
+    slip, record = "0123456789abcdef", f"{A}:3"
+    draw(office, capsys, size=80)
+    assert run(office, "review", "start", str(office / "sample.json")) == 0
+    (place,) = (one for one in sample(office).picks if (one.log, one.position) == (A, 3))
+    with opened(settings(office), [sample(office)]) as book:
+        for subject in (slip, place):
+            book.append(Asked(subject, Whom("nobody", None), "2020-01-03", "Chen"), {})
+    assert run(office, "review", "overdue") == 1
+    reason = ["--reason-file", "-", "--by", "Chen"]
+    assert run(office, "withdraw", slip, *reason, stdin=" ") == 2
+    assert "A reason is needed" in capsys.readouterr().err
+    assert run(office, "withdraw", slip, *reason, stdin="NEVER such a finding") == 0
+    assert run(office, "withdraw", record, "--sample", str(office / "sample.json"), *reason, stdin="another unit") == 0
+    assert run(office, "review", "overdue") == 0
+    assert run(office, "withdraw", slip, *reason, stdin="again") == 2
+    assert "No explanation is awaited" in capsys.readouterr().err
+    assert not any(b"NEVER" in path.read_bytes() for path in (office / "own").rglob("*") if path.is_file())
 
 
 def test_no_own_log(office: Path, capsys: Out) -> None:

@@ -24,6 +24,7 @@ from audit.review.events import (
     SampleDrawn,
     Verdict,
     Whom,
+    Withdrawn,
     encode,
     parse,
     sound_name,
@@ -46,6 +47,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Asked, subjects, whoms, dates, names),
     st.builds(Explained, subjects, whoms, names, names),
     st.builds(Extended, subjects, dates, names),
+    st.builds(Withdrawn, subjects, names),
 )
 SALT = b"s" * 16
 NORMAL = Verdict(Place("sha-256:ab", "gov.example/a", 7), "Wang", "normal")

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.review import ledger as rules
-from audit.review.events import Asked, Event, Explained, Extended, Opened, Place, Recorded, SampleDrawn, Whom
+from audit.review.events import (
+    Asked,
+    Event,
+    Explained,
+    Extended,
+    Opened,
+    Place,
+    Recorded,
+    SampleDrawn,
+    Whom,
+    Withdrawn,
+)
 from audit.review.ledger import Ledger, Standing, Texts, fold
 from contracts.text import Text
 from tests.unit.audit.review.world import UNIT, ledger, place, sample, verdict
@@ -42,6 +53,7 @@ FINDING = "0123456789abcdef"
         (Explained(FINDING, UNIT, "Chen", "t"), Texts(note=True), None),
         (Explained(FINDING, UNIT, "Chen", "t"), Texts(), rules.NO_TEXT),
         (Extended(FINDING, AFTER, "Chen"), BOTH, rules.NOT_ASKED),
+        (Withdrawn(FINDING, "Chen"), BOTH, rules.NOT_ASKED),
     ],
 )
 def test_admitted(event: Event, texts: Texts, wrong: Text | None) -> None:
@@ -126,6 +138,25 @@ def test_extensions() -> None:
     assert ledger(S, ASKING, ANSWER).refusal(later, BOTH) is rules.NOT_ASKED
 
 
+def test_a_request_is_taken_back_with_a_reason() -> None:
+    asked, back = Asked(FINDING, UNIT, DEADLINE, "Chen"), Withdrawn(FINDING, "Chen")
+    assert ledger(S, asked).refusal(back, Texts()) is rules.NO_REASON
+    found = ledger(S, asked, back)
+    assert (found.standing(FINDING, AFTER), found.awaited(FINDING)) == (Standing.OPEN, None)
+    assert found.refusal(back, BOTH) is rules.NOT_ASKED
+    assert found.refusal(Explained(FINDING, Whom("market", None), "Chen", "t"), BOTH) is None
+    again = ledger(S, asked, back, Asked(FINDING, UNIT, AFTER, "Chen"))
+    assert again.requests[FINDING].extensions == 1
+    answered = ledger(S, asked, Explained(FINDING, UNIT, "Chen", "t"))
+    assert answered.refusal(back, BOTH) is rules.NOT_ASKED
+
+
+def test_a_verdict_outlives_its_request() -> None:
+    found = ledger(S, ASKING, Withdrawn(place(S, 0), "Chen"))
+    assert found.verdict(place(S, 0)) == ASKING
+    assert found.standing(place(S, 0), AFTER) is Standing.OPEN
+
+
 def test_what_breaks_a_rule_in_the_log_has_no_effect_and_is_named() -> None:
     wrong = verdict(S, 0, "suspicious", reviewer="Li")
     found = ledger(S, verdict(S, 0, "normal"), wrong, SampleDrawn(S.digest, S.seed, 6, drawn_again=False))
@@ -150,6 +181,7 @@ _EVENTS = st.lists(
         st.builds(lambda n, said: verdict(S, n, said), st.integers(0, 5), st.sampled_from(["normal", "suspicious"])),
         st.builds(lambda n: verdict(S, n, "explanation_required"), st.integers(0, 5)),
         st.builds(lambda n, t: Explained(place(S, n), UNIT, "Chen", t), st.integers(0, 5), st.sampled_from("abc")),
+        st.builds(lambda n: Withdrawn(place(S, n), "Chen"), st.integers(0, 5)),
         st.builds(lambda n, d: Extended(place(S, n), d, "Chen"), st.integers(0, 5), st.sampled_from([DEADLINE, AFTER])),
     ),
     max_size=20,
