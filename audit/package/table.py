@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from audit.labels import heading, name_of
 from audit.search.cells import cell, local_time
 from audit.search.output import BOM, time_text
 from contracts.encoding import Json
@@ -59,13 +60,17 @@ class Column:
     """`name` is also what the member of the record is called, where it is one."""
 
     name: str
-    zh: str
     cell: Callable[[Item], Json | date]
+
+    @property
+    def zh(self) -> str:
+        """In Chinese."""
+        return name_of(self.name).zh
 
     @property
     def heading(self) -> str:
         """In a file with one line of headings."""
-        return f"{self.zh} {self.name}"
+        return heading(self.name).zh
 
 
 def columns(openings: bool) -> Sequence[Column]:
@@ -117,8 +122,8 @@ def _text(value: Json) -> Json:
     return value if value is None or type(value) in (str, int) else str(value)
 
 
-def _member(name: str, zh: str) -> Column:
-    return Column(name, zh, lambda item: _text(item.members.get(name)))
+def _member(name: str) -> Column:
+    return Column(name, lambda item: _text(item.members.get(name)))
 
 
 def _time(item: Item, write: Callable[[int], Json | date]) -> Json | date:
@@ -126,8 +131,8 @@ def _time(item: Item, write: Callable[[int], Json | date]) -> Json | date:
     return write(time) if type(time) is int and 0 <= time < _MAX_TIME else None
 
 
-def _sealed(name: str, zh: str) -> Column:
-    return Column(name, zh, lambda item: _text(_opened(item).get(name)))
+def _sealed(name: str) -> Column:
+    return Column(name, lambda item: _text(_opened(item).get(name)))
 
 
 def _opened(item: Item) -> Mapping[str, Json]:
@@ -147,34 +152,34 @@ def _state(item: Item) -> Json:
 _MAX_TIME = 253_402_214_400_000  # 9999-12-31 UTC: no later one can be written in Beijing time
 
 _RECORD: Sequence[Column] = (
-    Column("number", "序号", lambda item: item.number),
-    Column("time", "时间", lambda item: _time(item, time_text)),
-    Column("beijing_time", "北京时间", lambda item: _time(item, local_time)),
-    _member("organisation", "单位"),
-    _member("unit", "处室/窗口"),
-    _member("app", "审批系统"),
-    _member("channel", "渠道"),
-    _member("service_item", "事项"),
-    _member("action", "操作"),
-    _member("evidence_types", "证照类型"),
-    _member("fields", "提供的字段"),
-    _member("counts", "提供的记录数"),
-    _member("decision", "结论"),
-    _member("reason", "原因"),
-    _member("clerk_assurance", "人员身份核验"),
-    _member("case_check", "办件核验"),
-    _member("policy_version", "注册库版本"),
-    _member("transaction", "流水号"),
-    Column("log", "日志", lambda item: item.origin),
-    Column("position", "日志位置", lambda item: item.position),
-    Column("leaf_hash", "叶哈希", lambda item: item.leaf_hash.hex()),
+    Column("number", lambda item: item.number),
+    Column("time", lambda item: _time(item, time_text)),
+    Column("beijing_time", lambda item: _time(item, local_time)),
+    _member("organisation"),
+    _member("unit"),
+    _member("app"),
+    _member("channel"),
+    _member("service_item"),
+    _member("action"),
+    _member("evidence_types"),
+    _member("fields"),
+    _member("counts"),
+    _member("decision"),
+    _member("reason"),
+    _member("clerk_assurance"),
+    _member("case_check"),
+    _member("policy_version"),
+    _member("transaction"),
+    Column("log", lambda item: item.origin),
+    Column("position", lambda item: item.position),
+    Column("leaf_hash", lambda item: item.leaf_hash.hex()),
 )
 _OPENING: Sequence[Column] = (
-    Column("opening", "密封内容", _state),
-    Column("holder_scheme", "持证主体类型", lambda item: _holder(item, "scheme", "field")),
-    Column("holder", "持证主体", lambda item: _holder(item, "id", "value")),
-    _sealed("clerk", "窗口人员"),
-    _sealed("terminal", "终端"),
-    _sealed("case", "办件号"),
-    _sealed("records", "记录号"),
+    Column("opening", _state),
+    Column("holder_scheme", lambda item: _holder(item, "scheme", "field")),
+    Column("holder", lambda item: _holder(item, "id", "value")),
+    _sealed("clerk"),
+    _sealed("terminal"),
+    _sealed("case"),
+    _sealed("records"),
 )

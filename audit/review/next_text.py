@@ -5,6 +5,7 @@ What stands in an opening is shown as it is, name by name; a record without one 
 
 from collections.abc import Iterator, Mapping
 
+from audit.labels import name_of, value_of
 from audit.review.desk import Next, Said
 from audit.review.events import VERDICTS, Explained, Verdict, facts_of
 from audit.search.output import time_text
@@ -30,9 +31,9 @@ def next_lines(one: Next) -> Iterator[Text]:
     if one.line is not None:
         record = one.line.record or {}
         time = record.get("time")
-        yield _PLAIN.fill(name="time", value=time_text(time) if type(time) is int else "-")
-        yield from (_PLAIN.fill(name=name, value=_value(record.get(name))) for name in _RECORD)
-        yield from (_PLAIN.fill(name=name, value=_value(value)) for name, value in (one.line.opening or {}).items())
+        yield _PLAIN.fill(name=name_of("time"), value=time_text(time) if type(time) is int else "-")
+        yield from (_member(name, record.get(name)) for name in _RECORD)
+        yield from (_member(name, value) for name, value in (one.line.opening or {}).items())
         if one.line.erased:
             yield _ERASED
         if one.line.restricted:
@@ -81,7 +82,7 @@ def _said(said: Said) -> Text:
     return _EXPLANATION.fill(time=time, whom=whom, name=name, text=text)
 
 
-def _value(value: Json) -> str:
-    if value is None:
-        return "-"
-    return one_line(value if type(value) is str else canonical(value).decode())
+def _member(name: str, value: Json) -> Text:
+    told = value if value is None or type(value) is str else canonical(value).decode()
+    shown = value_of(name, None if told is None else one_line(told))
+    return _PLAIN.fill(name=name_of(one_line(name)), value=shown)

@@ -11,17 +11,19 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
+from audit.labels import heading, value_of
 from audit.moments import moment
 from audit.search.asked import ZONE
 from audit.search.cells import cell
 from audit.search.query import HOUR_MS, Hit, Stats
 from audit.search.rows import FACETS
 from contracts.encoding import Json
-from contracts.text import one_line
+from contracts.text import LANGUAGES, Text, one_line
 
 BOM = "\ufeff"
 COLUMNS = ("log", "position", "time", *FACETS, "evidence_types")
 
+_COUNT = Text("  {count}  {what}", "  {count}  {what}")
 _SHOWN = ("organisation", "unit", "app", "service_item", "action", "decision", "reason")
 
 
@@ -30,9 +32,14 @@ def time_text(milliseconds: int) -> str:
     return moment(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def hit_line(hit: Hit) -> str:
+def hit_line(hit: Hit) -> Text:
     """One hit for a terminal: time, place, facts."""
-    facts = (hit.facets[name] or "-" for name in _SHOWN)
+    facts = [value_of(name, hit.facets[name]) for name in _SHOWN]
+    zh, en = (_hit_line(hit, [fact.pick(language) for fact in facts]) for language in LANGUAGES)
+    return Text(zh, en)
+
+
+def _hit_line(hit: Hit, facts: Sequence[str]) -> str:
     return one_line("  ".join((time_text(hit.time), f"{hit.log}#{hit.position}", *facts, ",".join(hit.types) or "-")))
 
 
@@ -78,16 +85,21 @@ def stats_json(stats: Stats, by: str) -> Json:
     return {"total": stats.total, "facets": facets, "by": by, "histogram": dict(buckets(stats, by))}
 
 
-def stats_lines(stats: Stats, by: str, most: int = 10) -> list[str]:
+def stats_lines(stats: Stats, by: str, most: int = 10) -> list[Text]:
     """Facets (the `most` frequent values of each) and histogram for a terminal."""
     lines = []
     for name, counts in stats.facets.items():
-        lines.append(name)
+        lines.append(heading(name))
         told = list(counts.items())[:most]
-        lines += [f"  {count:>9}  {'-' if value is None else one_line(value)}" for value, count in told]
+        lines += [_COUNT.fill(count=f"{count:>9}", what=_plain(value_of(name, value))) for value, count in told]
         if len(counts) > most:
-            lines.append(f"  {sum(list(counts.values())[most:]):>9}  … +{len(counts) - most}")
+            rest = sum(list(counts.values())[most:])
+            lines.append(_COUNT.fill(count=f"{rest:>9}", what=f"… +{len(counts) - most}"))
     histogram = buckets(stats, by)
     widest = max(histogram.values(), default=1)
-    bars = (f"  {count:>9}  {start}  {'█' * (-(-40 * count // widest))}" for start, count in histogram.items())
-    return [*lines, by, *bars]
+    bars = ((count, f"{start}  {'█' * (-(-40 * count // widest))}") for start, count in histogram.items())
+    return [*lines, heading(by), *(_COUNT.fill(count=f"{count:>9}", what=bar) for count, bar in bars)]
+
+
+def _plain(text: Text) -> Text:
+    return Text(one_line(text.zh), one_line(text.en))
