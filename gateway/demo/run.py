@@ -42,7 +42,7 @@ SEED = 20260302
 ATTACKED = Stream("market-regulation", "market-regulation-1", "cn.business-licence")
 OVERDUE = Stream("traffic-police", "traffic-police-1", "cn.vehicle-registration")
 INSIDER = "household-bureau-1"
-_PATIENCE = 60.0
+_PATIENCE = 300.0  # a process that ends is noticed at once; a busy machine is only slow
 
 Tell = Callable[[Text], None]
 ServeOn = Callable[[Outcome, Layout, Processes], None]

@@ -42,7 +42,7 @@ def test_a_second_node_has_the_same_rows(tmp_path: Path) -> None:
 
 def _town(directory: Path) -> IngestParts:
     log, registry = embedded(directory / "log"), town.registry(STREAMS)
-    assert len(create_missing(log, registry)) == 2 * STREAMS + 2
+    assert len(create_missing(log, registry)) == 3 * STREAMS + 3
     with log.writer() as writer:
         for number in range(STREAMS):
             writer.write_many(town.stream(number).topic, town.entries(number, RECORDS))

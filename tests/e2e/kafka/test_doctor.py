@@ -86,6 +86,10 @@ def test_a_node_without_rights_and_with_its_own(broker: Broker, city: Layout) ->
     assert what.startswith("Not permitted to Write: rejects.")
     assert "topics plan" in remedy
     grant(PREFIX + "rejects.", ("Write",))
+    grant(PREFIX + "requests.", ("Write",))
+    [(level, what, _)] = as_user(broker, city, "oncegate")["rights"]
+    assert (level, what) == ("failed", "Not permitted to Write: supervision")
+    grant(PREFIX + "supervision", ("Write",), "literal")
     assert [one[0] for one in as_user(broker, city, "oncegate")["rights"]] == ["ok"]
     grant(PREFIX + TOPIC, ("Write",), "literal")
     [(level, what, _)] = as_user(broker, city, "oncegate")["rights"]
