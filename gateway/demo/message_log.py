@@ -205,7 +205,7 @@ def _plan(log: MessageLog, registry: Snapshot) -> tuple[str, ...]:
     cluster, user = _cluster(log), f"User:{(log.table or {}).get('username', 'ANONYMOUS')}"
     with cluster.admin() as admin:
         replicas = admin.replicas()
-    return plan_lines(cluster, registry, Principals(user, user, user), replicas)
+    return plan_lines(cluster, registry, Principals(user, user, user, user), replicas)
 
 
 def _clean_up(cluster: "KafkaTransport", created: Collection[str], tell: Tell) -> None:

@@ -28,8 +28,8 @@ EVERYWHERE = (
     '"receipt":{',
 )
 SHOWN = {
-    "embedded": ("4 topics created", *EVERYWHERE),
-    "kafka": ("1 of 1 node(s) ready", "All 4 topics are as they should be", *EVERYWHERE),
+    "embedded": ("7 topics created", *EVERYWHERE),
+    "kafka": ("1 of 1 node(s) ready", "All 7 topics are as they should be", *EVERYWHERE),
 }
 _LOG_TABLE = re.compile(r"^\[log\]\n(?:[^\[\n].*\n)*", re.MULTILINE)
 

@@ -14,11 +14,13 @@ from contracts.errors import UserError
 from contracts.registry.snapshot import Contents, Snapshot
 from contracts.text import Text
 from gateway.demo.message_log import KAFKA, Wanted, choose, create_topics, ready
+from gateway.supervision import SUPERVISION_TOPIC
 from gateway.topics import UNVERIFIED_TOPIC
 from tests.e2e.demo_contract import BIN, Demo, DemoContract, serving
 from tests.e2e.kafka.broker import Broker
 
 PREFIX = "shared-demo."
+TOPICS = 16  # what the gateway needs for itself, and of each stream and adapter
 
 
 def configured(broker: Broker, directory: Path, user: str = "admin") -> Path:
@@ -58,7 +60,7 @@ def test_it_ran_on_topics_of_its_own(demo: Demo, broker: Broker, tmp_path: Path)
     own = demo.handover["message_log"]["prefix"]
     assert own.startswith(f"{PREFIX}oncegate-demo-")
     topics = whole_cluster(configured(broker, tmp_path)).admin().topics()
-    assert len(topics) == 11
+    assert len(topics) == TOPICS
     assert all((PREFIX + topic).startswith(own) for topic in topics)
     assert not (demo.directory / "log").exists()
 
@@ -69,7 +71,7 @@ def test_its_topics_are_as_an_installation_needs_them(demo: Demo) -> None:
         command, check=False, capture_output=True, text=True, env={**os.environ, "ONCEGATE_LANG": "en"}
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "All 11 topics are as they should be" in done.stdout
+    assert f"All {TOPICS} topics are as they should be" in done.stdout
 
 
 def test_where_nobody_may_create_topics_the_plan_is_printed(broker: Broker, tmp_path: Path) -> None:
@@ -87,7 +89,7 @@ def test_where_nobody_may_create_topics_the_plan_is_printed(broker: Broker, tmp_
     assert "The cluster lets us create no topics" in line
     prefix = line.rpartition("--topic-prefix ")[2]
     plan = [one for one in done.stdout.splitlines() if one.startswith("kafka-")]
-    assert sum(f"--create --if-not-exists --topic {prefix}" in one for one in plan) == 11
+    assert sum(f"--create --if-not-exists --topic {prefix}" in one for one in plan) == TOPICS
     assert all("--allow-principal User:oncegate " in one for one in plan if one.startswith("kafka-acls"))
     assert "--replication-factor 1 " in plan[0]  # as many as this cluster can hold
 
@@ -101,7 +103,7 @@ def test_topics_made_for_it_beforehand_stay_and_must_be_empty(broker: Broker, tm
         with ready(log, told.append):
             below = open_transport(parse_toml(log.configured("[log]\n"), tmp_path / "node.toml").section("log"))
             create_topics(log, below, Snapshot(1, 1, 1, Contents()), told.append)
-            assert log.created == {UNVERIFIED_TOPIC}
+            assert log.created == {UNVERIFIED_TOPIC, SUPERVISION_TOPIC}
             admin.create_topic("made.of-somebody")
         left = sorted(topic for topic in admin.topics() if topic.startswith("made."))
         writer.write("made.registry", b"k", b"v")
