@@ -37,7 +37,7 @@ demo: setup ## the main job, end to end, on this machine; serves until Ctrl-C
 	@$(BIN)/oncegate demo
 
 test: setup-dev lint ## everything
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-long: setup-dev ## the whole matrix of faults on real Kafka, 11 to 25 minutes
 	$(BIN)/python -m pytest --long tests/e2e/faults tests/integration/test_disk_full_adapter.py \

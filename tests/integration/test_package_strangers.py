@@ -95,7 +95,7 @@ def test_a_witness_of_the_readers_counts_although_the_package_names_none(signed:
 def test_a_bad_cosignature_of_the_readers_witness_refuses_although_the_package_names_none(signed: Members) -> None:
     name = "checkpoints/log-1.txt"
     *lines, last = signed[name].splitlines(keepends=True)
-    spoilt = b"".join((*lines, last[:-6] + bytes((last[-6] ^ 1,)) + last[-5:]))
+    spoilt = b"".join((*lines, last[:-6] + (b"B" if last[-6:-5] == b"A" else b"A") + last[-5:]))
     proofs = signed[manifest.PROOFS].replace(signed[name], spoilt)
     members = _without_witness({**signed, name: spoilt, manifest.PROOFS: proofs})
     assert checked(packed(members)).difference is None
