@@ -197,7 +197,7 @@ def _crashed(root: Path) -> None:
     log = open_log(root / "log", root / "heads", Limits(publish_seconds=3600.0))
     for _ in range(APPENDS):
         log.append_blocking(entry(log.size), opening(log.size))
-    until(lambda: log.published.size > FIRST)  # the first publication is not delayed
+        until(lambda: log.published.size > FIRST)  # the first publication is not delayed, and has one entry
     shutil.copytree(root / "log", root / "copy")
     shutil.copytree(root / "heads", root / "copied")
     log.close()

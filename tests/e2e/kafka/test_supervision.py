@@ -37,7 +37,7 @@ def test_supervision_reads_what_the_log_holds_and_nothing_else(broker: Broker, t
     with world.feeding(webhook=False) as feed:
         for number in range(MIXED):
             city.log.append_blocking(b'{"n":%d}' % number, b"{}")
-        until(lambda: not feed.standing()[0].behind, timeout_s=120)
+        until(lambda: city.log.published.size == city.log.size and not feed.standing()[0].behind, timeout_s=120)
         assert feed.standing()[0].name == TOPIC_SINK
     supervision = _opened(broker, PREFIX, tmp_path, "oncegate")
     seen: list[int] = []
