@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[3] / "deploy" / "kafka" / "kafka.sh"
-PORTS = range(20_000, 32_000, 30)  # below those that the system gives out itself
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+# Below those that the system gives out itself. What one worker has looked at and not taken yet, no other one takes.
+PORTS = range(20_000, 32_000, 30)[_WORKER::_WORKERS]
 
 # A cleaner and a retention check that are awake all the time: tests wait for what they do.
 QUICK = (
