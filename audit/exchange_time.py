@@ -11,7 +11,10 @@
 import io
 import socket
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 SLOWEST: Final = 32 * 1024  # bytes a second
 
@@ -88,7 +91,7 @@ class _Received(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]
+    def readinto(self, buffer: "WriteableBuffer") -> int | None:
         self._connection.settimeout(self._time.left())
         count = self._file.readinto(buffer)
         self._time.came(count or 0)
